@@ -1,0 +1,73 @@
+//! Listings: what a page is asked for by, and what is on it.
+
+use std::sync::Arc;
+
+use crate::name::{ObjectKey, UploadId};
+use crate::record::{Object, Upload};
+
+/// Which part of a bucket's keys to list. Keys are ordered by their UTF-8 bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    pub prefix: String,
+    /// Keys that have this after the prefix are rolled up into one
+    /// [`Entry::Prefix`] that ends with it. Not empty.
+    pub delimiter: Option<String>,
+    /// Only what comes after this text. Where it is itself a rolled-up prefix,
+    /// everything below it is passed over.
+    pub after: Option<String>,
+    /// The most entries of both kinds together.
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone)]
+pub enum Entry<T> {
+    Item(T),
+    Prefix(String),
+}
+
+/// A page of a listing with a delimiter.
+pub type Delimited<T> = Page<Entry<T>>;
+
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub entries: Vec<T>,
+    /// There is more after the last entry.
+    pub truncated: bool,
+}
+
+/// Which uploads of a bucket to list, ordered by key and then by the time at
+/// which they were started (upload ids grow with it).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadQuery {
+    pub prefix: String,
+    pub delimiter: Option<String>,
+    pub after: Option<UploadMarker>,
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadMarker {
+    /// After every upload of this key, or below this rolled-up prefix.
+    Key(String),
+    /// After this upload of this key.
+    Upload(ObjectKey, UploadId),
+}
+
+/// The text by which a listing continues after an entry.
+impl Entry<Arc<Object>> {
+    pub fn marker(&self) -> &str {
+        match self {
+            Self::Item(object) => object.key.as_str(),
+            Self::Prefix(prefix) => prefix,
+        }
+    }
+}
+
+impl Entry<Upload> {
+    pub fn marker(&self) -> &str {
+        match self {
+            Self::Item(upload) => upload.key.as_str(),
+            Self::Prefix(prefix) => prefix,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The [`Store`] trait: what the gateway asks of a backend.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::document::Amendment;
+use crate::error::Result;
+use crate::list::{Delimited, ListQuery, Page, UploadQuery};
+use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
+use crate::record::{
+    Bucket, NewBucket, NewObject, NewUpload, Object, Precondition, Upload, UploadedPart,
+};
+
+/// The bytes of an object, verified. An error ends the stream.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// A place that keeps buckets and objects.
+///
+/// What a method has acknowledged with `Ok` is durable and visible to every
+/// later call. What it has refused has changed nothing, but for
+/// [`crate::Error::WriteQuorumLost`], which leaves it open.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    async fn create_bucket(&self, bucket: NewBucket) -> Result<Arc<Bucket>>;
+    /// Cheap: answered from memory.
+    async fn bucket(&self, name: &BucketName) -> Result<Arc<Bucket>>;
+    /// The buckets of one owner, by name, after the name `after`.
+    async fn list_buckets(
+        &self,
+        owner: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Arc<Bucket>>>;
+    /// Only an empty bucket can be deleted.
+    async fn delete_bucket(&self, name: &BucketName) -> Result<()>;
+    async fn amend_bucket(&self, name: &BucketName, amendment: Amendment) -> Result<Arc<Bucket>>;
+
+    /// The current version, or the one named.
+    async fn object(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+    ) -> Result<Arc<Object>>;
+    /// The bytes `range` of an object; the range lies within its size. The first
+    /// bytes have been read and verified when this returns.
+    async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream>;
+    async fn list_objects(
+        &self,
+        bucket: &BucketName,
+        query: &ListQuery,
+    ) -> Result<Delimited<Arc<Object>>>;
+
+    /// Opens a place for bytes that do not belong to any object yet. `length` is
+    /// how many will come, where it is known.
+    async fn stage(&self, bucket: &BucketName, length: Option<u64>) -> Result<Box<dyn Sink>>;
+    /// Stages the bytes of an object of this store without moving them, or says
+    /// with `None` that they must be read and written anew.
+    async fn share(&self, object: &Object, target: &BucketName) -> Result<Option<Staged>>;
+    /// Makes staged bytes the current version of a key.
+    async fn put(
+        &self,
+        bucket: &BucketName,
+        object: NewObject,
+        data: Staged,
+        precondition: Precondition,
+    ) -> Result<Arc<Object>>;
+    /// Deletes the current version or the one named; deleting what is not there succeeds.
+    async fn delete(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        precondition: Precondition,
+    ) -> Result<Deleted>;
+    async fn amend_object(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        amendment: Amendment,
+    ) -> Result<Arc<Object>>;
+
+    async fn create_upload(&self, bucket: &BucketName, upload: NewUpload) -> Result<Upload>;
+    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload>;
+    /// Makes staged bytes a part of an upload; replaces a part of the same number.
+    async fn put_part(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: UploadId,
+        part: UploadedPart,
+        data: Staged,
+    ) -> Result<()>;
+    /// The parts of an upload by number, after `after`.
+    async fn list_parts(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: UploadId,
+        after: Option<PartNumber>,
+        limit: usize,
+    ) -> Result<Page<UploadedPart>>;
+    async fn list_uploads(
+        &self,
+        bucket: &BucketName,
+        query: &UploadQuery,
+    ) -> Result<Delimited<Upload>>;
+    /// Makes the named parts, each with the etag it must have, one object, in
+    /// this order. No data moves. The parts that are not named are dropped.
+    async fn complete_upload(
+        &self,
+        bucket: &BucketName,
+        id: UploadId,
+        parts: &[(PartNumber, String)],
+        object: NewObject,
+        precondition: Precondition,
+    ) -> Result<Arc<Object>>;
+    async fn abort_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<()>;
+
+    /// How every drive is doing, for readiness and metrics.
+    fn drives(&self) -> Vec<DriveStatus>;
+    /// Waits until what was accepted is on the drives, and stops the background work.
+    async fn close(&self);
+}
+
+/// Takes the bytes of one object as they come. Dropped before
+/// [`Sink::finish`], it leaves nothing behind.
+#[async_trait]
+pub trait Sink: Send {
+    /// Returns when the sink can take more: this is where a fast client waits
+    /// for slow drives.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+    /// Returns when all bytes are where the commit needs them.
+    async fn finish(self: Box<Self>) -> Result<Staged>;
+}
+
+/// Bytes that are stored but belong to nothing yet. Dropped, they are swept.
+#[must_use = "staged bytes stay invisible until they are put"]
+pub struct Staged {
+    pub length: u64,
+    token: Box<dyn Any + Send>,
+}
+
+impl Staged {
+    pub fn new<T: Any + Send>(length: u64, token: T) -> Self {
+        Self {
+            length,
+            token: Box::new(token),
+        }
+    }
+
+    /// What the backend staged. Handing one store's bytes to another is a bug.
+    pub fn into_token<T: Any>(self) -> T {
+        *self
+            .token
+            .downcast()
+            .unwrap_or_else(|_| panic!("staged by another kind of store"))
+    }
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a backend keeps the bytes of an object; only the backend can read it.
+#[derive(Clone)]
+pub struct Locator(Arc<dyn Any + Send + Sync>);
+
+impl Locator {
+    pub fn new<T: Any + Send + Sync>(place: T) -> Self {
+        Self(Arc::new(place))
+    }
+
+    /// The place that the backend wrote down, if it is this backend's.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Locator")
+    }
+}
+
+/// What a delete did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The version that was removed, or the delete marker that was made.
+    pub version: Option<VersionId>,
+    pub marker: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriveStatus {
+    pub name: String,
+    pub state: DriveState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriveState {
+    Online,
+    /// Readable, but a write to it failed: nothing is written to it any more.
+    Fenced,
+    Missing,
+}
