@@ -127,6 +127,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// How every drive is doing, for readiness and metrics.
     fn drives(&self) -> Vec<DriveStatus>;
+    /// Whether enough drives are left to acknowledge a write.
+    fn writable(&self) -> bool;
     /// Waits until what was accepted is on the drives, and stops the background work.
     async fn close(&self);
 }
