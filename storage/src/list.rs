@@ -1,4 +1,16 @@
 //! Listings: what a page is asked for by, and what is on it.
+//!
+//! Entries are ordered by their UTF-8 bytes, rolled-up prefixes among the keys.
+//! Where a listing continues after the marker `M`:
+//!
+//! - a key is listed if it is greater than `M`;
+//! - a rolled-up prefix `P` is listed if it is greater than `M`, or if `M` lies
+//!   below it (`M` starts with `P` and is longer) and a key below `P` is greater
+//!   than `M`. So `M == P` passes over everything below `P`, which is how a
+//!   listing continues after a prefix.
+//!
+//! A page of at most 0 entries is empty and not truncated: there is no entry
+//! after which it could continue.
 
 use std::sync::Arc;
 
@@ -49,7 +61,8 @@ pub struct UploadQuery {
 pub enum UploadMarker {
     /// After every upload of this key, or below this rolled-up prefix.
     Key(String),
-    /// After this upload of this key.
+    /// After this upload of this key: a rolled-up prefix is listed if an upload
+    /// below it comes after this one.
     Upload(ObjectKey, UploadId),
 }
 
