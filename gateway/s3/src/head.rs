@@ -1,0 +1,231 @@
+//! The head of a request, understood: what it addresses and which operation it
+//! asks for.
+//!
+//! A request is classified once and for all. A sub-resource never falls through
+//! to the plain operation: it has its own operation, or the request is refused.
+
+mod route;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Version};
+use storage::{BucketName, NameError, ObjectKey, VersionId};
+
+use crate::encode::decode;
+use crate::error::{Code, Error};
+use crate::operation::Operation;
+use crate::query::Query;
+use crate::target::Target;
+
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub method: Method,
+    /// The path exactly as it was sent.
+    pub path: String,
+    /// The query exactly as it was sent, without `?`.
+    pub query_string: String,
+    pub query: Query,
+    pub headers: HeaderMap,
+    /// The host as it was sent, with its port.
+    pub host: String,
+    pub target: Target,
+    pub operation: Operation,
+    /// The version that the request names.
+    pub version: Option<VersionId>,
+}
+
+impl Head {
+    /// Reads a request to a gateway that serves `<bucket>.<domain>` for each of
+    /// these domains, and any other host by path.
+    pub fn parse(parts: &Parts, domains: &[String]) -> Result<Self, Error> {
+        check_headers(&parts.headers)?;
+        let host = host(parts)?;
+        let path = parts.uri.path();
+        let query_string = parts.uri.query().unwrap_or_default();
+        let query = Query::parse(query_string)?;
+        check_query(&query)?;
+        let target = target(&host, path, domains)?;
+        let operation = route::classify(&parts.method, &target, &query, &parts.headers)?;
+        let version = version(&query, operation)?;
+        Ok(Self {
+            method: parts.method.clone(),
+            path: path.to_owned(),
+            query_string: query_string.to_owned(),
+            query,
+            headers: parts.headers.clone(),
+            host,
+            target,
+            operation,
+            version,
+        })
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        // `parse` has made sure that it is text.
+        let value = self.headers.get(name)?;
+        std::str::from_utf8(value.as_bytes()).ok()
+    }
+}
+
+/// Headers whose meaning would depend on who reads them are refused.
+fn check_headers(headers: &HeaderMap) -> Result<(), Error> {
+    let refuse = |name: &str, message: &'static str| {
+        Error::new(Code::InvalidRequest)
+            .because(message)
+            .with("Header", name)
+    };
+    for (name, value) in headers {
+        if std::str::from_utf8(value.as_bytes()).is_err() {
+            return Err(refuse(name.as_str(), "A header is not UTF-8."));
+        }
+    }
+    const ONCE: [&str; 6] = [
+        "authorization",
+        "content-length",
+        "content-md5",
+        "host",
+        "if-match",
+        "range",
+    ];
+    for name in headers.keys() {
+        let name = name.as_str();
+        let mut values = headers.get_all(name).iter();
+        let first = values.next();
+        let differs = values.any(|value| Some(value) != first);
+        if differs && (ONCE.contains(&name) || name.starts_with("x-amz-")) {
+            return Err(refuse(name, "A header is repeated with another value."));
+        }
+    }
+    // Two lengths of one body: whoever stands in front of us may believe the other.
+    if headers.contains_key("transfer-encoding") && headers.contains_key("content-length") {
+        return Err(refuse(
+            "transfer-encoding",
+            "A request has a Content-Length or a Transfer-Encoding, not both.",
+        ));
+    }
+    Ok(())
+}
+
+/// Repeated parameters of which a plugin may see one and the gateway another.
+fn check_query(query: &Query) -> Result<(), Error> {
+    const ONCE: [&str; 4] = ["list-type", "partNumber", "uploadId", "versionId"];
+    for (name, value) in query.iter() {
+        let signing = name
+            .get(..6)
+            .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        if (signing || ONCE.contains(&name)) && query.count(name) > 1 {
+            return Err(Error::new(Code::InvalidArgument)
+                .because("A query parameter is repeated.")
+                .with("ArgumentName", name)
+                .with("ArgumentValue", value));
+        }
+    }
+    Ok(())
+}
+
+fn host(parts: &Parts) -> Result<String, Error> {
+    let refuse = |message: &'static str| Error::new(Code::InvalidRequest).because(message);
+    let header = match parts.headers.get(HOST) {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_| refuse("Invalid Host header."))?),
+    };
+    let authority = parts.uri.authority().map(Authority::as_str);
+    match (authority, header) {
+        (Some(authority), Some(header)) if !authority.eq_ignore_ascii_case(header) => {
+            Err(refuse("The request names two hosts."))
+        }
+        (_, Some(host)) | (Some(host), None) => Ok(host.to_owned()),
+        (None, None) if parts.version < Version::HTTP_11 => Ok(String::new()),
+        (None, None) => Err(refuse("The request names no host.")),
+    }
+}
+
+/// What is before the port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // The last colon may be one inside of an IPv6 address.
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+fn target(host: &str, path: &str, domains: &[String]) -> Result<Target, Error> {
+    let invalid = |message: &'static str| {
+        Error::new(Code::InvalidURI)
+            .because(message)
+            .with("URI", path)
+    };
+    let path = path
+        .strip_prefix('/')
+        .ok_or_else(|| invalid("The path does not begin with a slash."))?;
+    let host = without_port(host).to_ascii_lowercase();
+    let virtual_bucket = domains
+        .iter()
+        .filter_map(|domain| {
+            let rest = host.strip_suffix(&domain.to_ascii_lowercase())?;
+            rest.strip_suffix('.')
+        })
+        // Of two domains of which one ends with the other, the longer one is meant.
+        .min_by_key(|bucket| bucket.len());
+    let (bucket, key) = match (virtual_bucket, path.split_once('/')) {
+        (Some(bucket), _) => (bucket, path),
+        (None, Some((bucket, key))) => (bucket, key),
+        (None, None) if path.is_empty() => return Ok(Target::Service),
+        (None, None) => (path, ""),
+    };
+    let decoded = |text| match decode(text) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        _ => Err(invalid("The path is not percent-encoded UTF-8.")),
+    };
+    let bucket = decoded(bucket)?;
+    let key = decoded(key)?;
+    let bucket = BucketName::parse(&bucket).map_err(|error| {
+        let refusal = Error::new(Code::InvalidBucketName).with("BucketName", &*bucket);
+        refusal.because(format!("The specified bucket is not valid: {error}."))
+    })?;
+    match ObjectKey::parse(&key) {
+        Ok(key) => Ok(Target::Object(bucket, key)),
+        Err(NameError::KeyEmpty) => Ok(Target::Bucket(bucket)),
+        Err(_) => Err(Error::new(Code::KeyTooLongError)
+            .with("Size", key.len().to_string())
+            .with("MaxSizeAllowed", ObjectKey::LEN_MAX.to_string())),
+    }
+}
+
+fn version(query: &Query, operation: Operation) -> Result<Option<VersionId>, Error> {
+    let Some(text) = query.get("versionId") else {
+        return Ok(None);
+    };
+    let refuse = |message: &'static str| {
+        Error::new(Code::InvalidArgument)
+            .because(message)
+            .argument("versionId", text)
+    };
+    match operation {
+        // A preflight asks for leave to name it.
+        Operation::Preflight => Ok(None),
+        Operation::GetObject
+        | Operation::HeadObject
+        | Operation::DeleteObject
+        | Operation::GetObjectAcl
+        | Operation::PutObjectAcl
+        | Operation::GetObjectTagging
+        | Operation::PutObjectTagging
+        | Operation::DeleteObjectTagging
+        | Operation::GetObjectAttributes
+        | Operation::GetObjectRetention
+        | Operation::PutObjectRetention
+        | Operation::GetObjectLegalHold
+        | Operation::PutObjectLegalHold
+        | Operation::GetObjectTorrent
+        | Operation::RestoreObject
+        | Operation::SelectObjectContent => match VersionId::parse(text) {
+            Ok(version) => Ok(Some(version)),
+            Err(_) if text.is_empty() => Err(refuse("Version id cannot be the empty string")),
+            Err(_) => Err(refuse("Invalid version id specified")),
+        },
+        _ => Err(refuse("This operation does not accept a version-id.")),
+    }
+}
