@@ -1,0 +1,292 @@
+//! The native test kit: a request in hand without a gateway and without Wasm.
+//!
+//! Outside the sandbox the calls of a plugin reach the [`Request`] that one of
+//! its phases is being run with, so `cargo test` runs the same code that the
+//! gateway runs.
+//!
+//! ```
+//! # use sluice_plugin::prelude::*;
+//! # struct Office;
+//! # impl Plugin for Office {
+//! #     fn manifest() -> Manifest { Manifest::new("office", "1.0.0") }
+//! #     fn configure(settings: Settings<'_>) -> Result<Self, String> { settings.none().map(|()| Self) }
+//! #     fn authorize(&self, request: &Request, _: &Access) -> Vote {
+//! #         if request.source_address().starts_with("10.") { return Vote::Abstain; }
+//! #         deny(Code::AccessDenied).because("only from the office").into()
+//! #     }
+//! # }
+//! use sluice_plugin::testing;
+//!
+//! let office = Office::configure(Settings::from_json("{}")).unwrap();
+//! let request = testing::Request::get("bucket", "key").from("192.0.2.7");
+//! let Vote::Deny(denial) = request.authorize(&office) else { panic!() };
+//! assert_eq!(denial.code, "AccessDenied");
+//! assert_eq!(request.from("10.0.0.1").authorize(&office), Vote::Abstain);
+//! ```
+//!
+//! Whole tables are kept in files: see [`cases`].
+
+pub mod cases;
+pub(crate) mod host;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::bindings::sluice::policy::types::{
+    Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Scope, Vote,
+};
+use crate::plugin::Plugin;
+use crate::request;
+
+/// Everything that a plugin may ask about one request. Public, because any value
+/// is valid; the methods are for the usual ones.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub operation: Operation,
+    pub method: String,
+    pub path: String,
+    pub query_string: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub bucket: Option<String>,
+    pub key: Option<String>,
+    pub version_id: Option<String>,
+    pub principal: Principal,
+    pub source_address: String,
+    pub secure: bool,
+    pub request_id: String,
+    pub body: Vec<u8>,
+    pub action: Action,
+    pub bucket_owner: Option<String>,
+    pub object_owner: Option<String>,
+    pub documents: Documents,
+    pub directory: Vec<Known>,
+    pub now_ms: u64,
+}
+
+/// An account of the directory, with its access keys and their secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub account: Account,
+    pub keys: BTreeMap<String, String>,
+}
+
+/// The documents of a plugin, or what it did to them: nothing stands for a
+/// deleted one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Documents {
+    pub bucket: BTreeMap<String, Option<Vec<u8>>>,
+    pub object: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+/// What came of a phase that may attach documents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed<T> {
+    pub answer: T,
+    pub documents: Documents,
+}
+
+impl Request {
+    /// The target is a path with an optional query string, as on the wire.
+    pub fn new(operation: Operation, method: &str, target: &str) -> Self {
+        let (path, query_string) = target.split_once('?').unwrap_or((target, ""));
+        let resource = path.strip_prefix('/').unwrap_or(path);
+        let (bucket, key) = resource.split_once('/').unwrap_or((resource, ""));
+        let some = |text: &str| {
+            (!text.is_empty()).then(|| request::form_decoded(&text.replace('+', "%2B")))
+        };
+        let mut request = Self {
+            operation,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query_string: query_string.to_owned(),
+            headers: Vec::new(),
+            bucket: some(bucket),
+            key: some(key),
+            version_id: None,
+            principal: Principal::Anonymous,
+            source_address: "192.0.2.1".to_owned(),
+            secure: true,
+            request_id: "0000000000000001".to_owned(),
+            body: Vec::new(),
+            action: Action::GetObject,
+            bucket_owner: None,
+            object_owner: None,
+            documents: Documents::default(),
+            directory: Vec::new(),
+            now_ms: 0,
+        };
+        request.version_id = request.query("versionId");
+        request
+    }
+
+    /// GetObject.
+    pub fn get(bucket: &str, key: &str) -> Self {
+        Self::new(Operation::GetObject, "GET", &format!("/{bucket}/{key}"))
+    }
+
+    /// PutObject.
+    pub fn put(bucket: &str, key: &str) -> Self {
+        let put = Self::new(Operation::PutObject, "PUT", &format!("/{bucket}/{key}"));
+        put.action(Action::PutObject)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers
+            .push((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Makes the request on behalf of this account.
+    pub fn principal(mut self, account: Account) -> Self {
+        self.principal = Principal::Account(account);
+        self
+    }
+
+    pub fn from(mut self, source_address: &str) -> Self {
+        self.source_address = source_address.to_owned();
+        self
+    }
+
+    pub fn action(mut self, action: Action) -> Self {
+        self.action = action;
+        self
+    }
+
+    pub fn bucket_owner(mut self, id: &str) -> Self {
+        self.bucket_owner = Some(id.to_owned());
+        self
+    }
+
+    pub fn object_owner(mut self, id: &str) -> Self {
+        self.object_owner = Some(id.to_owned());
+        self
+    }
+
+    pub fn document(mut self, scope: Scope, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.documents.put(scope, name, Some(content.into()));
+        self
+    }
+
+    /// Adds an account to the directory.
+    pub fn known(mut self, account: Account) -> Self {
+        let keys = BTreeMap::new();
+        self.directory.push(Known { account, keys });
+        self
+    }
+
+    pub fn authenticate(&self, plugin: &impl Plugin) -> Authentication {
+        self.run(Phase::Authenticate, |request, _| {
+            plugin.authenticate(request)
+        })
+        .answer
+    }
+
+    pub fn authorize(&self, plugin: &impl Plugin) -> Vote {
+        self.run(Phase::Authorize, |request, access| {
+            plugin.authorize(request, access)
+        })
+        .answer
+    }
+
+    pub fn prepare(&self, plugin: &impl Plugin) -> Changed<Result<(), Denial>> {
+        self.run(Phase::Prepare, |request, access| {
+            plugin.prepare(request, access)
+        })
+    }
+
+    pub fn serve(&self, plugin: &impl Plugin) -> Changed<Result<Reply, Denial>> {
+        self.run(Phase::Serve, |request, access| {
+            plugin.serve(request, access)
+        })
+    }
+
+    pub fn respond(&self, plugin: &impl Plugin, status: u16) -> Vec<(String, String)> {
+        self.run(Phase::Respond, |request, _| plugin.respond(request, status))
+            .answer
+    }
+
+    fn run<T>(
+        &self,
+        phase: Phase,
+        ask: impl FnOnce(&request::Request, &request::Access) -> T,
+    ) -> Changed<T> {
+        let scene = Scene {
+            request: self.clone(),
+            phase,
+            changes: Documents::default(),
+        };
+        let outer = SCENE.replace(Some(scene));
+        assert!(outer.is_none(), "a phase is not run inside another");
+        let _end = End;
+        let answer = ask(&request::Request(()), &request::Access(()));
+        let scene = SCENE.take().expect("the scene stays while a phase runs");
+        Changed {
+            answer,
+            documents: scene.changes,
+        }
+    }
+
+    fn query(&self, name: &str) -> Option<String> {
+        let mut pairs = self.query_string.split('&').map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (request::form_decoded(key), request::form_decoded(value))
+        });
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+impl Documents {
+    fn of(&self, scope: Scope) -> &BTreeMap<String, Option<Vec<u8>>> {
+        match scope {
+            Scope::Bucket => &self.bucket,
+            Scope::Object => &self.object,
+        }
+    }
+
+    fn put(&mut self, scope: Scope, name: &str, content: Option<Vec<u8>>) {
+        let documents = match scope {
+            Scope::Bucket => &mut self.bucket,
+            Scope::Object => &mut self.object,
+        };
+        documents.insert(name.to_owned(), content);
+    }
+}
+
+impl Account {
+    /// An account without e-mail address and roles, whose name is its id.
+    pub fn named(id: &str) -> Self {
+        Account {
+            id: id.to_owned(),
+            display_name: id.to_owned(),
+            email: None,
+            roles: Vec::new(),
+        }
+    }
+}
+
+/// The request that a phase is being run with.
+#[derive(Debug)]
+struct Scene {
+    request: Request,
+    phase: Phase,
+    changes: Documents,
+}
+
+thread_local! {
+    static SCENE: RefCell<Option<Scene>> = const { RefCell::new(None) };
+}
+
+/// Takes the scene away again, also from a phase that panics.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        SCENE.take();
+    }
+}

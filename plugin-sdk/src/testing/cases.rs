@@ -1,0 +1,516 @@
+//! Tables of cases in files, so that the same table can be run natively and on
+//! the built component, and must come out the same.
+//!
+//! A file is YAML (or JSON): `given` is what its cases share, and each of
+//! `cases` may say any of it differently.
+//!
+//! ```yaml
+//! given:
+//!   now: 1369353600               # the clock: seconds since the Unix epoch
+//!   settings: {key: team}         # of the plugin
+//!   directory:                    # the accounts; `keys` have their secrets
+//!     - {id: alice, display_name: Alice, email: alice@example.com,
+//!        roles: [bucket-provisioner], keys: {AKIDALICE: secret}}
+//! cases:
+//!   - name: an upload with the tag passes      # a sentence, for whoever reads a failure
+//!     phase: authorize                         # authenticate, authorize, prepare, serve, respond
+//!     request: PUT /bucket/key?versionId=1     # method and target, as on the wire
+//!     operation: PutObject
+//!     headers: {x-amz-tagging: team=a}         # a list of values for a repeated one
+//!     body: "..."
+//!     principal: alice                         # anonymous, or an id of the directory
+//!     action: PutObject                        # for `authorize`
+//!     bucket_owner: alice                      # absent: there is no such bucket
+//!     object_owner: alice                      # absent: there is no such object
+//!     documents: {bucket: {name: text}, object: {name: text}}
+//!     status: 404                              # of the response, for `respond`
+//!     expect: abstain
+//! ```
+//!
+//! `expect` is one of
+//! - `abstain`; `allow` (authorize); `nothing` (prepare, respond: no change),
+//! - `{account: id}` (authenticate),
+//! - `{deny: {code, status, message, members}}`: the code must be equal, the
+//!   others where they are given; the message need only contain the given one,
+//! - `{allows: [actions]}` (authorize): every action of the contract is asked
+//!   for; these are allowed, and the plugin abstains from all others,
+//! - `{attach: {bucket: {name: text}, object: {name: null}}}` (prepare): these
+//!   documents are put or, with null, deleted, and no others,
+//! - `{reply: {status, headers, body, attach}}` (serve): the headers must be
+//!   among those of the reply,
+//! - `{headers: {name: value}}` (respond).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Changed, Documents, Known, Request};
+use crate::bindings::sluice::policy::types::{
+    Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Vote,
+};
+use crate::plugin::{Plugin, Settings};
+
+/// One case: a question to a plugin, and the answer that is right.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    pub name: String,
+    #[serde(deserialize_with = "phase")]
+    pub phase: Phase,
+    pub request: String,
+    pub operation: Operation,
+    #[serde(default)]
+    pub settings: Value,
+    #[serde(default)]
+    pub now: u64,
+    #[serde(default)]
+    pub directory: Vec<Entry>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, Values>,
+    #[serde(default)]
+    pub body: String,
+    #[serde(default)]
+    pub principal: Option<String>,
+    #[serde(default)]
+    pub action: Option<Action>,
+    #[serde(default)]
+    pub bucket_owner: Option<String>,
+    #[serde(default)]
+    pub object_owner: Option<String>,
+    #[serde(default)]
+    pub documents: Texts,
+    #[serde(default)]
+    pub status: Option<u16>,
+    pub expect: Expect,
+}
+
+/// An account of the directory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub id: String,
+    #[serde(default)]
+    pub display_name: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+    #[serde(default)]
+    pub roles: Vec<String>,
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Documents as text, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    #[serde(default)]
+    pub bucket: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub object: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    Abstain,
+    Allow,
+    Nothing,
+    Account(String),
+    Deny(Refusal),
+    Allows(BTreeSet<Action>),
+    Attach(Texts),
+    Reply(Answer),
+    Headers(BTreeMap<String, String>),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    pub code: String,
+    #[serde(default)]
+    pub status: Option<u16>,
+    #[serde(default)]
+    pub message: Option<String>,
+    #[serde(default)]
+    pub members: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub status: u16,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub body: Option<String>,
+    #[serde(default)]
+    pub attach: Texts,
+}
+
+/// What a plugin answered, whichever way it was run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Authenticated(Authentication),
+    Voted(Vote),
+    Prepared(Changed<Result<(), Denial>>),
+    Served(Changed<Result<Reply, Denial>>),
+    Responded(Vec<(String, String)>),
+}
+
+/// The cases of one file.
+pub fn load(file: &Path) -> Result<Vec<Case>, String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    parse(&text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// The cases of all files of a folder, in the order of the files' names.
+pub fn load_all(folder: &Path) -> Result<Vec<Case>, String> {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut files: Vec<_> = entries
+        .map_err(|error| format!("{}: {error}", folder.display()))?
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in &files {
+        cases.extend(load(file)?);
+    }
+    Ok(cases)
+}
+
+/// The cases of a text.
+pub fn parse(text: &str) -> Result<Vec<Case>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        #[serde(default)]
+        given: serde_json::Map<String, Value>,
+        cases: Vec<serde_json::Map<String, Value>>,
+    }
+    let table: Table = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let mut cases = Vec::with_capacity(table.cases.len());
+    for own in table.cases {
+        let name = own.get("name").cloned().unwrap_or_default();
+        let mut case = table.given.clone();
+        case.extend(own);
+        let case = serde_json::from_value(Value::Object(case));
+        cases.push(case.map_err(|error| format!("case {name}: {error}"))?);
+    }
+    Ok(cases)
+}
+
+/// Runs the cases of a folder on the plugin itself.
+///
+/// # Panics
+/// With a list of all cases that came out differently.
+pub fn check_native<P: Plugin>(folder: &Path) {
+    let cases = load_all(folder).unwrap_or_else(|error| panic!("{error}"));
+    check_all(&cases, |case, request| {
+        let settings = case.settings_json();
+        let plugin = P::configure(Settings::from_json(&settings))
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        match case.phase {
+            Phase::Authenticate => Outcome::Authenticated(request.authenticate(&plugin)),
+            Phase::Authorize => Outcome::Voted(request.authorize(&plugin)),
+            Phase::Prepare => Outcome::Prepared(request.prepare(&plugin)),
+            Phase::Serve => Outcome::Served(request.serve(&plugin)),
+            Phase::Respond => {
+                Outcome::Responded(request.respond(&plugin, case.status.unwrap_or(200)))
+            }
+        }
+    });
+}
+
+/// Runs cases any way at all: `run` is given each request that a case makes.
+///
+/// # Panics
+/// With a list of all cases that came out differently.
+pub fn check_all(cases: &[Case], run: impl Fn(&Case, &Request) -> Outcome) {
+    assert!(!cases.is_empty(), "there are no cases");
+    let failures: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            let failure = case.check(|request| run(case, request)).err()?;
+            Some(format!("- {}: {failure}", case.name))
+        })
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}
+
+impl Case {
+    /// The settings as the plugin is given them.
+    pub fn settings_json(&self) -> String {
+        match &self.settings {
+            Value::Null => "{}".to_owned(),
+            settings => settings.to_string(),
+        }
+    }
+
+    /// The request that the case makes.
+    pub fn request(&self) -> Result<Request, String> {
+        let (method, target) = self
+            .request
+            .split_once(' ')
+            .ok_or("a request is a method and a target")?;
+        let mut request = Request::new(self.operation, method, target);
+        for (name, values) in &self.headers {
+            let values = match values {
+                Values::One(value) => std::slice::from_ref(value),
+                Values::Many(values) => values,
+            };
+            for value in values {
+                request = request.header(name, value);
+            }
+        }
+        request.body = self.body.clone().into_bytes();
+        request.directory = self.directory.iter().map(Entry::known).collect();
+        request.principal = match self.principal.as_deref() {
+            None | Some("anonymous") => Principal::Anonymous,
+            Some(id) => {
+                let mut accounts = request.directory.iter().map(|known| &known.account);
+                let account = accounts.find(|account| account.id == id);
+                Principal::Account(
+                    account
+                        .ok_or("the directory has no such principal")?
+                        .clone(),
+                )
+            }
+        };
+        if let Some(action) = self.action {
+            request.action = action;
+        }
+        request.bucket_owner.clone_from(&self.bucket_owner);
+        request.object_owner.clone_from(&self.object_owner);
+        request.documents = self.documents.documents();
+        request.now_ms = self.now * 1000;
+        Ok(request)
+    }
+
+    /// Runs the case and compares; the error says what came out.
+    pub fn check(&self, run: impl Fn(&Request) -> Outcome) -> Result<(), String> {
+        let request = self.request()?;
+        if let Expect::Allows(allowed) = &self.expect {
+            return check_actions(allowed, |action| run(&request.clone().action(action)));
+        }
+        let outcome = run(&request);
+        if self.expect.is_met_by(&outcome) {
+            Ok(())
+        } else {
+            Err(format!("{outcome:#?}"))
+        }
+    }
+}
+
+fn check_actions(
+    allowed: &BTreeSet<Action>,
+    run: impl Fn(Action) -> Outcome,
+) -> Result<(), String> {
+    for action in actions() {
+        let expected = match allowed.contains(&action) {
+            true => Vote::Allow,
+            false => Vote::Abstain,
+        };
+        let outcome = run(action);
+        if outcome != Outcome::Voted(expected) {
+            return Err(format!("{action:?}: {outcome:?}"));
+        }
+    }
+    Ok(())
+}
+
+impl Expect {
+    fn is_met_by(&self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::Abstain, Outcome::Authenticated(Authentication::Abstain))
+            | (Self::Abstain, Outcome::Voted(Vote::Abstain))
+            | (Self::Allow, Outcome::Voted(Vote::Allow)) => true,
+            (Self::Account(id), Outcome::Authenticated(Authentication::Account(account))) => {
+                *id == account.id
+            }
+            (Self::Nothing, Outcome::Prepared(prepared)) => {
+                prepared.answer.is_ok() && prepared.documents == Documents::default()
+            }
+            (Self::Nothing, Outcome::Responded(headers)) => headers.is_empty(),
+            (Self::Attach(texts), Outcome::Prepared(prepared)) => {
+                prepared.answer.is_ok() && prepared.documents == texts.documents()
+            }
+            (Self::Reply(expected), Outcome::Served(served)) => match &served.answer {
+                Ok(reply) => {
+                    reply.status == expected.status
+                        && has_all(&reply.headers, &expected.headers)
+                        && expected
+                            .body
+                            .as_ref()
+                            .is_none_or(|body| body.as_bytes() == reply.body)
+                        && served.documents == expected.attach.documents()
+                }
+                Err(_) => false,
+            },
+            (Self::Headers(expected), Outcome::Responded(headers)) => {
+                headers.len() == expected.len() && has_all(headers, expected)
+            }
+            (Self::Deny(refusal), Outcome::Authenticated(Authentication::Deny(denial)))
+            | (Self::Deny(refusal), Outcome::Voted(Vote::Deny(denial)))
+            | (
+                Self::Deny(refusal),
+                Outcome::Prepared(Changed {
+                    answer: Err(denial),
+                    ..
+                }),
+            )
+            | (
+                Self::Deny(refusal),
+                Outcome::Served(Changed {
+                    answer: Err(denial),
+                    ..
+                }),
+            ) => refusal.is_met_by(denial),
+            _ => false,
+        }
+    }
+}
+
+impl Refusal {
+    fn is_met_by(&self, denial: &Denial) -> bool {
+        let says = |part: &String| denial.message.contains(part.as_str());
+        denial.code == self.code
+            && (self.status.is_none() || denial.status == self.status)
+            && self.message.as_ref().is_none_or(says)
+            && has_all(&denial.members, &self.members)
+    }
+}
+
+fn has_all(have: &[(String, String)], expected: &BTreeMap<String, String>) -> bool {
+    expected.iter().all(|(name, value)| {
+        have.iter()
+            .any(|(its_name, its_value)| its_name == name && its_value == value)
+    })
+}
+
+impl Texts {
+    fn documents(&self) -> Documents {
+        let bytes = |texts: &BTreeMap<String, Option<String>>| {
+            let texts = texts.clone().into_iter();
+            texts
+                .map(|(name, text)| (name, text.map(String::into_bytes)))
+                .collect()
+        };
+        Documents {
+            bucket: bytes(&self.bucket),
+            object: bytes(&self.object),
+        }
+    }
+}
+
+impl Entry {
+    fn known(&self) -> Known {
+        Known {
+            account: Account {
+                id: self.id.clone(),
+                display_name: self.display_name.clone().unwrap_or_else(|| self.id.clone()),
+                email: self.email.clone(),
+                roles: self.roles.clone(),
+            },
+            keys: self.keys.clone(),
+        }
+    }
+}
+
+/// Every action of the contract.
+pub fn actions() -> Vec<Action> {
+    let contract = include_str!("../../wit/policy.wit");
+    let (_, actions) = contract
+        .split_once("enum action {")
+        .expect("the contract has it");
+    let (actions, _) = actions.split_once('}').expect("an enum ends");
+    let names = actions
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let parts = name.split('-').map(|part| {
+                let (first, rest) = part.split_at(1);
+                first.to_ascii_uppercase() + rest
+            });
+            let name = Value::String(parts.collect());
+            serde_json::from_value(name).expect("the bindings have every action of the contract")
+        })
+        .collect()
+}
+
+fn phase<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Phase, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Named {
+        Authenticate,
+        Authorize,
+        Prepare,
+        Serve,
+        Respond,
+    }
+    Ok(match Named::deserialize(deserializer)? {
+        Named::Authenticate => Phase::Authenticate,
+        Named::Authorize => Phase::Authorize,
+        Named::Prepare => Phase::Prepare,
+        Named::Serve => Phase::Serve,
+        Named::Respond => Phase::Respond,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_of_the_contract_is_known() {
+        let all = actions();
+        assert_eq!(all.first(), Some(&Action::ListAllMyBuckets));
+        assert_eq!(all.last(), Some(&Action::ListMultipartUploadParts));
+    }
+
+    #[test]
+    fn a_case_overrides_what_is_given() {
+        let table = "
+given: {request: GET /b/k, operation: GetObject, phase: authorize, expect: abstain}
+cases:
+- {name: first}
+- {name: second, expect: allow, headers: {a: [b, c]}}";
+        let cases = parse(table).unwrap();
+        assert!(matches!(cases[0].expect, Expect::Abstain));
+        assert!(matches!(cases[1].expect, Expect::Allow));
+        let request = cases[1].request().unwrap();
+        assert_eq!(
+            (request.bucket.as_deref(), request.key.as_deref()),
+            (Some("b"), Some("k"))
+        );
+        assert_eq!(request.headers.len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_field_of_a_case_is_an_error() {
+        let table = "cases: [{name: odd, fase: authorize}]";
+        assert!(parse(table).unwrap_err().contains("odd"));
+    }
+}

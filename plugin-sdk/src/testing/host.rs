@@ -1,0 +1,233 @@
+//! The calls of the contract, answered from the request in hand.
+
+use super::{SCENE, Scene};
+
+fn scene<T>(ask: impl FnOnce(&mut Scene) -> T) -> T {
+    SCENE.with_borrow_mut(|scene| {
+        ask(scene
+            .as_mut()
+            .expect("run the phases of a plugin with `testing::Request`"))
+    })
+}
+
+pub(crate) mod request {
+    use super::scene;
+    use crate::bindings::sluice::policy::types::{Denial, Operation, Phase, Principal};
+
+    pub(crate) fn operation() -> Operation {
+        scene(|scene| scene.request.operation)
+    }
+
+    pub(crate) fn method() -> String {
+        scene(|scene| scene.request.method.clone())
+    }
+
+    pub(crate) fn path() -> String {
+        scene(|scene| scene.request.path.clone())
+    }
+
+    pub(crate) fn query_string() -> String {
+        scene(|scene| scene.request.query_string.clone())
+    }
+
+    pub(crate) fn query(name: &str) -> Option<String> {
+        scene(|scene| scene.request.query(name))
+    }
+
+    pub(crate) fn header(name: &str) -> Option<String> {
+        let values: Vec<_> = headers()
+            .into_iter()
+            .filter(|(have, _)| have == name)
+            .map(|(_, value)| value)
+            .collect();
+        (!values.is_empty()).then(|| values.join(","))
+    }
+
+    pub(crate) fn headers() -> Vec<(String, String)> {
+        scene(|scene| scene.request.headers.clone())
+    }
+
+    pub(crate) fn bucket() -> Option<String> {
+        scene(|scene| scene.request.bucket.clone())
+    }
+
+    pub(crate) fn key() -> Option<String> {
+        scene(|scene| scene.request.key.clone())
+    }
+
+    pub(crate) fn version_id() -> Option<String> {
+        scene(|scene| scene.request.version_id.clone())
+    }
+
+    pub(crate) fn principal() -> Principal {
+        scene(|scene| scene.request.principal.clone())
+    }
+
+    pub(crate) fn source_address() -> String {
+        scene(|scene| scene.request.source_address.clone())
+    }
+
+    pub(crate) fn secure() -> bool {
+        scene(|scene| scene.request.secure)
+    }
+
+    pub(crate) fn request_id() -> String {
+        scene(|scene| scene.request.request_id.clone())
+    }
+
+    pub(crate) fn body() -> Result<Vec<u8>, Denial> {
+        scene(|scene| {
+            assert_eq!(scene.phase, Phase::Serve, "only `serve` has the body");
+            Ok(scene.request.body.clone())
+        })
+    }
+}
+
+pub(crate) mod access {
+    use super::scene;
+    use crate::bindings::sluice::policy::types::Action;
+
+    pub(crate) fn action() -> Action {
+        scene(|scene| scene.request.action)
+    }
+
+    pub(crate) fn bucket() -> Option<String> {
+        scene(|scene| scene.request.bucket.clone())
+    }
+
+    pub(crate) fn key() -> Option<String> {
+        scene(|scene| scene.request.key.clone())
+    }
+
+    pub(crate) fn version_id() -> Option<String> {
+        scene(|scene| scene.request.version_id.clone())
+    }
+
+    pub(crate) fn bucket_owner() -> Option<String> {
+        scene(|scene| scene.request.bucket_owner.clone())
+    }
+
+    pub(crate) fn object_owner() -> Option<String> {
+        scene(|scene| scene.request.object_owner.clone())
+    }
+}
+
+pub(crate) mod documents {
+    use super::scene;
+    use crate::bindings::sluice::policy::types::{Phase, Scope};
+
+    pub(crate) fn get(scope: Scope, name: &str) -> Option<Vec<u8>> {
+        scene(|scene| {
+            let changed = scene.changes.of(scope).get(name);
+            changed
+                .or_else(|| scene.request.documents.of(scope).get(name))
+                .cloned()
+                .flatten()
+        })
+    }
+
+    pub(crate) fn put(scope: Scope, name: &str, content: &[u8]) {
+        change(scope, name, Some(content.to_vec()));
+    }
+
+    pub(crate) fn delete(scope: Scope, name: &str) {
+        change(scope, name, None);
+    }
+
+    fn change(scope: Scope, name: &str, content: Option<Vec<u8>>) {
+        scene(|scene| {
+            assert!(
+                matches!(scene.phase, Phase::Prepare | Phase::Serve),
+                "documents change only in `prepare` and `serve`"
+            );
+            scene.changes.put(scope, name, content);
+        });
+    }
+}
+
+pub(crate) mod identity {
+    use std::fmt::Write;
+
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+
+    use super::scene;
+    use crate::bindings::sluice::policy::identity::Failure;
+    use crate::bindings::sluice::policy::types::Account;
+
+    pub(crate) fn sha256(data: &[u8]) -> String {
+        hex(&Sha256::digest(data))
+    }
+
+    pub(crate) fn verify(
+        access_key_id: &str,
+        scope: &str,
+        string_to_sign: &str,
+        signature: &str,
+    ) -> Result<Account, Failure> {
+        let (account, secret) = scene(|scene| {
+            scene.request.directory.iter().find_map(|known| {
+                let secret = known.keys.get(access_key_id)?;
+                Some((known.account.clone(), secret.clone()))
+            })
+        })
+        .ok_or(Failure::UnknownKey)?;
+        let mut key = format!("AWS4{secret}").into_bytes();
+        for part in scope.split('/') {
+            key = mac(&key, part);
+        }
+        if hex(&mac(&key, string_to_sign)) == signature {
+            Ok(account)
+        } else {
+            Err(Failure::Mismatch)
+        }
+    }
+
+    fn mac(key: &[u8], message: &str) -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
+        mac.update(message.as_bytes());
+        mac.finalize().into_bytes().to_vec()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+pub(crate) mod directory {
+    use super::scene;
+    use crate::bindings::sluice::policy::types::Account;
+
+    pub(crate) fn by_id(id: &str) -> Option<Account> {
+        find(|account| account.id == id)
+    }
+
+    pub(crate) fn by_email(email: &str) -> Option<Account> {
+        find(|account| account.email.as_deref() == Some(email))
+    }
+
+    fn find(fits: impl Fn(&Account) -> bool) -> Option<Account> {
+        scene(|scene| {
+            let mut accounts = scene.request.directory.iter().map(|known| &known.account);
+            accounts.find(|account| fits(account)).cloned()
+        })
+    }
+}
+
+pub(crate) mod clock {
+    pub(crate) fn now_ms() -> u64 {
+        super::scene(|scene| scene.request.now_ms)
+    }
+}
+
+pub(crate) mod log {
+    use crate::bindings::sluice::policy::log::Level;
+
+    /// What a plugin logs is shown with a test that fails.
+    pub(crate) fn log(level: Level, message: &str) {
+        println!("{level:?}: {message}");
+    }
+}
