@@ -1,1 +1,31 @@
-//! To be written.
+//! The host of policy plugins, and the only package that knows wasmtime.
+//!
+//! A [`Host`] loads [`Plugin`]s; a [`Chain`] is their use in order; a [`Run`]
+//! takes one request through it. The host believes nothing that a guest says:
+//! whatever comes out is checked, whatever goes in is granted, and whatever it
+//! does is bounded. A plugin that fails is never called again in that request
+//! and decides nothing; what the request is answered with is then the
+//! [`FailurePolicy`]'s to say.
+
+mod account;
+mod bindings;
+mod capability;
+mod chain;
+mod failure;
+mod host;
+mod limits;
+mod matching;
+mod output;
+mod plugin;
+mod run;
+mod state;
+
+pub use account::{Account, Credential, Directory, Principal, Secret};
+pub use chain::{Chain, ChainError, Fault, Mode, Step};
+pub use failure::{Failure, FailureKind, FailurePolicy, OnFailure};
+pub use host::{Host, HostError, Settings};
+pub use limits::{Grant, Grants, Instances, Limits};
+pub use matching::{Glob, GlobError, Match};
+pub use plugin::{Interest, LoadError, Manifest, Plugin, Source};
+pub use run::{Identity, Run, Served};
+pub use state::{Changes, Facts, Phase, Resource};

@@ -1,0 +1,36 @@
+//! `log`: a few short lines per request, into the gateway's own log.
+
+use crate::bindings::log;
+use crate::state::{State, sanitise};
+
+const LINE_LEN_MAX: usize = 1024;
+
+impl log::Host for State {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.enter()?;
+        let plugin = self.profile.name.as_str();
+        let request_id = self.request_id();
+        match self.log_lines_left {
+            0 => return Ok(()),
+            // One line tells that there were more, instead of the last.
+            1 => {
+                tracing::warn!(
+                    plugin,
+                    request_id,
+                    "further lines of this plugin are dropped"
+                );
+            }
+            _ => {
+                let message = sanitise(&message, LINE_LEN_MAX);
+                match level {
+                    log::Level::Error => tracing::error!(plugin, request_id, "{message}"),
+                    log::Level::Warn => tracing::warn!(plugin, request_id, "{message}"),
+                    log::Level::Info => tracing::info!(plugin, request_id, "{message}"),
+                    log::Level::Debug => tracing::debug!(plugin, request_id, "{message}"),
+                }
+            }
+        }
+        self.log_lines_left -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Plugins in the order in which they are asked.
+//!
+//! A chain is complete when it exists: every plugin took its settings, and
+//! every operation has at most one that serves it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderMap;
+use metrics::Histogram;
+use s3::Operation;
+use storage::{BucketName, Documents};
+
+use crate::account::Directory;
+use crate::failure::{Failure, FailureKind};
+use crate::limits::Instances;
+use crate::matching::{Concern, Glob, Match, Operations, covers};
+use crate::plugin::{Instance, Interest, LOAD_CPU, Permit, Plugin};
+use crate::run::Run;
+use crate::state::{Accounts, Facts, Phase};
+
+/// Whether the verdicts of a plugin count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    #[default]
+    Enforce,
+    /// It is asked, and where its answer would have changed something, that is
+    /// logged and counted. It serves nothing.
+    Shadow,
+    /// It is not asked.
+    Off,
+}
+
+/// One use of a plugin.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub plugin: Arc<Plugin>,
+    pub matching: Match,
+    pub settings: serde_json::Value,
+    pub mode: Mode,
+}
+
+/// What is wrong with a step of a chain.
+#[derive(Debug, thiserror::Error)]
+#[error("step {step}, plugin `{plugin}`: {fault}")]
+pub struct ChainError {
+    /// The index of the step.
+    pub step: usize,
+    pub plugin: String,
+    pub fault: Fault,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("the settings are refused: {0}")]
+    Settings(String),
+    #[error("{operation} is served by step {by} already")]
+    Claimed { operation: Operation, by: usize },
+    #[error("{operation} is served by the gateway itself and cannot be claimed")]
+    Native { operation: Operation },
+    #[error("it describes itself wrongly: {0}")]
+    Manifest(String),
+    #[error("it failed when it read its settings: {0}")]
+    Failed(Failure),
+}
+
+/// A step that is asked, with everything that can be known before a request.
+pub(crate) struct Link {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) shadow: bool,
+    settings: String,
+    buckets: Vec<Glob>,
+    concerns: [Concern; Phase::ALL.len()],
+    pub(crate) meters: [Histogram; Phase::ALL.len()],
+    /// Instances between two requests, where they are reused.
+    idle: Mutex<Vec<Instance>>,
+}
+
+pub struct Chain {
+    pub(crate) links: Vec<Link>,
+    pub(crate) accounts: Arc<Accounts>,
+    /// For every operation, by its number, the link that serves it.
+    claimants: Vec<Option<usize>>,
+}
+
+impl Chain {
+    /// What the gateway serves itself: all that moves the data of objects, and
+    /// what buckets are made of. A plugin decides on these, and claims others.
+    pub const NATIVE: &[Operation] = &[
+        Operation::ListBuckets,
+        Operation::CreateBucket,
+        Operation::HeadBucket,
+        Operation::DeleteBucket,
+        Operation::ListObjects,
+        Operation::ListObjectsV2,
+        Operation::ListObjectVersions,
+        Operation::ListMultipartUploads,
+        Operation::DeleteObjects,
+        Operation::PostObject,
+        Operation::GetBucketLocation,
+        Operation::GetBucketVersioning,
+        Operation::PutBucketVersioning,
+        Operation::PutObject,
+        Operation::CopyObject,
+        Operation::GetObject,
+        Operation::HeadObject,
+        Operation::DeleteObject,
+        Operation::GetObjectAttributes,
+        Operation::CreateMultipartUpload,
+        Operation::UploadPart,
+        Operation::UploadPartCopy,
+        Operation::CompleteMultipartUpload,
+        Operation::AbortMultipartUpload,
+        Operation::ListParts,
+    ];
+
+    /// Builds a chain: every plugin is started once and given its settings.
+    pub fn new(
+        steps: Vec<Step>,
+        directory: Arc<dyn Directory>,
+    ) -> Result<Arc<Self>, Vec<ChainError>> {
+        let accounts = Accounts::new(directory);
+        let mut errors = Vec::new();
+        let mut links = Vec::with_capacity(steps.len());
+        // By operation: which link, and which step that was.
+        let mut claimants: Vec<Option<(usize, usize)>> = vec![None; Operation::ALL.len()];
+        for (number, step) in steps.into_iter().enumerate() {
+            if step.mode == Mode::Off {
+                continue;
+            }
+            let plugin = step.plugin.name().to_owned();
+            let error = |fault| ChainError {
+                step: number,
+                plugin: plugin.clone(),
+                fault,
+            };
+            if step.mode == Mode::Enforce {
+                let within = Operations::listed(&step.matching.operations);
+                let claims = step.plugin.manifest().claims.iter().copied();
+                for operation in claims.filter(|claim| within.contains(*claim)) {
+                    let Some(claimant) = claimants.get_mut(operation as usize) else {
+                        continue;
+                    };
+                    if Self::NATIVE.contains(&operation) {
+                        errors.push(error(Fault::Native { operation }));
+                    } else if let Some((_, by)) = *claimant {
+                        errors.push(error(Fault::Claimed { operation, by }));
+                    } else {
+                        *claimant = Some((links.len(), number));
+                    }
+                }
+            }
+            match Link::new(step, &accounts) {
+                Ok(link) => links.push(link),
+                Err(fault) => errors.push(error(fault)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let claimants = claimants
+            .into_iter()
+            .map(|claimant| claimant.map(|(link, _)| link))
+            .collect();
+        Ok(Arc::new(Self {
+            links,
+            accounts,
+            claimants,
+        }))
+    }
+
+    /// Whether a plugin serves this operation.
+    pub fn claims(&self, operation: Operation) -> bool {
+        self.claimant(operation).is_some()
+    }
+
+    pub(crate) fn claimant(&self, operation: Operation) -> Option<usize> {
+        *self.claimants.get(operation as usize)?
+    }
+
+    /// Begins a request.
+    pub fn begin(self: &Arc<Self>, facts: Arc<Facts>) -> Run {
+        Run::new(self.clone(), facts)
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plugins = self.links.iter().map(|link| link.plugin.name());
+        f.debug_list().entries(plugins).finish()
+    }
+}
+
+impl Link {
+    fn new(step: Step, accounts: &Arc<Accounts>) -> Result<Self, Fault> {
+        let plugin = step.plugin;
+        let manifest = plugin.manifest();
+        let within = Operations::listed(&step.matching.operations);
+        let claimed = Interest {
+            phase: Phase::Serve,
+            operations: manifest.claims.clone(),
+            headers: Vec::new(),
+            documents: Vec::new(),
+        };
+        let serves = (!manifest.claims.is_empty()).then_some(&claimed);
+        let mut concerns: [Concern; Phase::ALL.len()] = Default::default();
+        for interest in manifest.interests.iter().chain(serves) {
+            if let Some(concern) = concerns.get_mut(interest.phase as usize) {
+                concern
+                    .add(interest, plugin.name(), within)
+                    .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
+            }
+        }
+        let meters = Phase::ALL.map(|phase| {
+            let plugin = plugin.name().to_owned();
+            metrics::histogram!("sluice_plugin_seconds", "plugin" => plugin, "phase" => phase.name())
+        });
+        let settings = step.settings.to_string();
+        let mut first = Instance::start(&plugin.pre, &plugin.profile, accounts, LOAD_CPU)
+            .map_err(Fault::Failed)?;
+        first
+            .configure(&settings)
+            .map_err(Fault::Failed)?
+            .map_err(Fault::Settings)?;
+        let link = Self {
+            plugin,
+            shadow: step.mode == Mode::Shadow,
+            settings,
+            buckets: step.matching.buckets,
+            concerns,
+            meters,
+            idle: Mutex::default(),
+        };
+        first.cpu = link.plugin.limits().cpu;
+        link.keep(first);
+        Ok(link)
+    }
+
+    /// Whether the plugin wants to be called.
+    pub(crate) fn concerned(
+        &self,
+        phase: Phase,
+        operation: Operation,
+        headers: &HeaderMap,
+        bucket: Option<&BucketName>,
+        documents: Option<&Documents>,
+    ) -> bool {
+        self.concerns[phase as usize].holds(operation, headers, documents)
+            && covers(&self.buckets, bucket)
+    }
+
+    /// An instance that is ready for a request, and the place it takes.
+    pub(crate) fn start(&self, accounts: &Arc<Accounts>) -> Result<(Instance, Permit), Failure> {
+        let permit = self.plugin.admit()?;
+        let idle = match self.plugin.instances {
+            Instances::Fresh => None,
+            Instances::Reuse => self.idle().pop(),
+        };
+        if let Some(instance) = idle {
+            return Ok((instance, permit));
+        }
+        let profile = &self.plugin.profile;
+        let cpu = profile.limits.cpu;
+        let mut instance = Instance::start(&self.plugin.pre, profile, accounts, cpu)?;
+        instance
+            .configure(&self.settings)?
+            .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;
+        Ok((instance, permit))
+    }
+
+    /// Takes an instance back that has not failed.
+    pub(crate) fn keep(&self, mut instance: Instance) {
+        /// How many instances wait for their next request.
+        const IDLE_MAX: usize = 64;
+        if self.plugin.instances == Instances::Reuse {
+            instance.store.data_mut().reset();
+            let mut idle = self.idle();
+            if idle.len() < IDLE_MAX {
+                idle.push(instance);
+            }
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,302 @@
+//! The engine that runs plugins, and how one gets into it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::bindings::PluginPre;
+use crate::capability;
+use crate::failure::Failure;
+use crate::limits::Grant;
+use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source, TICK};
+use crate::state::{Accounts, Phase, Profile, State};
+
+/// The bounds of all plugins together.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Instances that may exist at once. Address space is reserved for them,
+    /// memory is not.
+    pub instances_max: u32,
+    /// What `Limits::memory` may be at most, in bytes.
+    pub memory_max: usize,
+    /// How much of an instance's memory stays mapped for the next one. It ought
+    /// to cover the pages a guest writes to, and not more: those that are
+    /// written to are cleared, those that are not cost page faults.
+    pub memory_keep_resident: usize,
+    pub stack_len_max: usize,
+    pub component_len_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            instances_max: 1000,
+            memory_max: 256 << 20,
+            memory_keep_resident: 256 << 10,
+            stack_len_max: 512 << 10,
+            component_len_max: 64 << 20,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the engine for plugins cannot be started: {0}")]
+pub struct HostError(String);
+
+/// Runs plugins.
+pub struct Host {
+    engine: Engine,
+    settings: Settings,
+    code: Mutex<HashMap<[u8; 32], Place>>,
+}
+
+/// Where compiled code is found while it is in use; locked while it is compiled.
+type Place = Arc<Mutex<Weak<Component>>>;
+
+/// The package of the contract, and the only line of versions that is spoken.
+const PACKAGE: &str = "sluice:policy";
+const VERSION: &str = "0.1";
+
+impl Host {
+    pub fn new(settings: Settings) -> Result<Arc<Self>, HostError> {
+        let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
+        let engine = Engine::new(&config(&settings)).map_err(failed)?;
+        tick(&engine).map_err(|error| HostError(error.to_string()))?;
+        Ok(Arc::new(Self {
+            engine,
+            settings,
+            code: Mutex::default(),
+        }))
+    }
+
+    /// Compiles a plugin, links it with what it is granted and asks what it is.
+    /// This takes long; several threads may do it at once.
+    pub fn load(&self, source: Source) -> Result<Arc<Plugin>, LoadError> {
+        let plugin = source.name.clone();
+        self.check(&source)?;
+        let digest: [u8; 32] = Sha256::digest(&source.component).into();
+        if let Some(expected) = source.digest.filter(|expected| *expected != digest) {
+            return Err(LoadError::Digest {
+                plugin,
+                expected: hex(&expected),
+                actual: hex(&digest),
+            });
+        }
+        let code =
+            self.compile(digest, &source.component)
+                .map_err(|error| LoadError::NotAComponent {
+                    plugin: plugin.clone(),
+                    reason: format!("{error:#}"),
+                })?;
+        let pre = self.link(&source, &code)?;
+        let profile = Arc::new(Profile {
+            name: source.name,
+            grants: source.grants,
+            limits: source.limits,
+        });
+        let manifest = describe(&pre, &profile).map_err(|failure| LoadError::Describe {
+            plugin: plugin.clone(),
+            failure,
+        })?;
+        let manifest = Manifest::of(manifest).map_err(|reason| LoadError::Manifest {
+            plugin: plugin.clone(),
+            reason,
+        })?;
+        if source.on_failure.opens() && !source.on_failure.accept_risk {
+            for phase in [Phase::Authenticate, Phase::Authorize] {
+                if manifest.takes_part_in(phase) {
+                    return Err(LoadError::OpenAtRisk { plugin, phase });
+                }
+            }
+        }
+        Ok(Arc::new(Plugin {
+            profile,
+            manifest,
+            digest,
+            on_failure: source.on_failure,
+            instances: source.instances,
+            pre,
+            _code: code,
+            running: AtomicU32::new(0),
+        }))
+    }
+
+    fn check(&self, source: &Source) -> Result<(), LoadError> {
+        let plugin = source.name.clone();
+        let named = (1..=64).contains(&plugin.len())
+            && plugin.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+            });
+        if !named {
+            return Err(LoadError::Name { plugin });
+        }
+        let (len, max) = (source.component.len(), self.settings.component_len_max);
+        if len > max {
+            return Err(LoadError::TooLarge { plugin, len, max });
+        }
+        let (memory, max) = (source.limits.memory, self.settings.memory_max);
+        if memory > max {
+            let reason = format!("a memory of {memory} bytes is more than the {max} there can be");
+            return Err(LoadError::Limits { plugin, reason });
+        }
+        Ok(())
+    }
+
+    /// Compiles a component, unless it is in use or being compiled already.
+    fn compile(&self, digest: [u8; 32], component: &[u8]) -> wasmtime::Result<Arc<Component>> {
+        let place = {
+            let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+            // A place that is locked is being filled.
+            code.retain(|_, place| {
+                Arc::strong_count(place) > 1
+                    || place
+                        .try_lock()
+                        .map_or(true, |code| code.strong_count() > 0)
+            });
+            code.entry(digest).or_default().clone()
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = place.upgrade() {
+            return Ok(code);
+        }
+        let code = Arc::new(Component::from_binary(&self.engine, component)?);
+        *place = Arc::downgrade(&code);
+        Ok(code)
+    }
+
+    fn link(&self, source: &Source, code: &Component) -> Result<PluginPre<State>, LoadError> {
+        let plugin = || source.name.clone();
+        for (import, _) in code.component_type().imports(&self.engine) {
+            check_import(source, import)?;
+        }
+        if let Some(needs) = code.resources_required() {
+            let limit = source.limits.memory as u64;
+            match needs.max_initial_memory_size {
+                Some(len) if len > limit => {
+                    return Err(LoadError::Limits {
+                        plugin: plugin(),
+                        reason: format!(
+                            "it begins with {len} bytes of memory, more than its limit of {limit}"
+                        ),
+                    });
+                }
+                _ => {}
+            }
+        }
+        let wrong = |error: wasmtime::Error| LoadError::WrongWorld {
+            plugin: plugin(),
+            reason: format!("{error:#}"),
+        };
+        let mut linker = Linker::new(&self.engine);
+        capability::link(&mut linker, &source.grants).map_err(wrong)?;
+        let pre: InstancePre<State> = linker.instantiate_pre(code).map_err(wrong)?;
+        PluginPre::new(pre).map_err(wrong)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_import(source: &Source, import: &str) -> Result<(), LoadError> {
+    let (plugin, import) = (source.name.clone(), import.to_owned());
+    let (interface, version) = import.split_once('@').unwrap_or((&import, ""));
+    let Some((PACKAGE, interface)) = interface.split_once('/') else {
+        return Err(LoadError::UnknownImport { plugin, import });
+    };
+    let spoken = version
+        .strip_prefix(VERSION)
+        .is_some_and(|patch| patch.starts_with('.'));
+    match Grant::parse(interface) {
+        _ if !spoken => Err(LoadError::Version {
+            plugin,
+            import,
+            spoken: VERSION,
+        }),
+        Some(grant) if !source.grants.contains(&grant) => Err(LoadError::MissingGrant {
+            plugin,
+            import,
+            grant,
+        }),
+        Some(_) => Ok(()),
+        None if matches!(interface, "types" | "request" | "access" | "log") => Ok(()),
+        None => Err(LoadError::UnknownImport { plugin, import }),
+    }
+}
+
+fn describe(
+    pre: &PluginPre<State>,
+    profile: &Arc<Profile>,
+) -> Result<crate::bindings::types::Manifest, Failure> {
+    let mut instance = Instance::start(pre, profile, &Accounts::none(), LOAD_CPU)?;
+    instance.call(|guest, store| guest.call_describe(store))
+}
+
+fn config(settings: &Settings) -> Config {
+    // A component is a guest's module and the two small ones that its imports
+    // are wired up with; it has one memory, and a table for each of two modules.
+    // What other tools build may need a little more.
+    const CORE_INSTANCES_MAX: u32 = 8;
+    const TABLES_MAX: u32 = 4;
+    let instances = settings.instances_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(TABLES_MAX))
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .max_memories_per_component(1)
+        .max_memories_per_module(1)
+        .max_tables_per_component(TABLES_MAX)
+        .max_tables_per_module(TABLES_MAX)
+        .max_memory_size(settings.memory_max)
+        .linear_memory_keep_resident(settings.memory_keep_resident)
+        .table_keep_resident(settings.memory_keep_resident)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .max_wasm_stack(settings.stack_len_max)
+        // Guests neither wait nor run in parallel.
+        .concurrency_support(false)
+        // No compiler that plugins are built with emits these.
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        // A stack trace of a guest would be shown to nobody.
+        .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// Ticks, on a thread of its own, for as long as the engine exists: guests that
+/// spin on all other threads cannot keep it from stopping them.
+fn tick(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("plugin-ticker".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(())
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

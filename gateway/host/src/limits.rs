@@ -1,0 +1,86 @@
+//! What a plugin may use up, and what it may reach.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// An interface that a plugin may import only if it is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grant {
+    Documents,
+    Identity,
+    Directory,
+    Clock,
+}
+
+pub type Grants = BTreeSet<Grant>;
+
+impl Grant {
+    pub const ALL: [Self; 4] = [
+        Self::Documents,
+        Self::Identity,
+        Self::Directory,
+        Self::Clock,
+    ];
+
+    /// As it is written in the configuration, which is also the name of the interface.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Identity => "identity",
+            Self::Directory => "directory",
+            Self::Clock => "clock",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.name() == name)
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The bounds of one plugin. `cpu`, `output` and `host_calls` hold for each call
+/// into it, `log_lines` for each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Measured on the wall clock, so it must allow for being preempted.
+    pub cpu: Duration,
+    /// Bytes of linear memory.
+    pub memory: usize,
+    /// Bytes that one call may hand to the host: its result and its documents.
+    pub output: usize,
+    pub host_calls: u32,
+    /// Further lines are dropped.
+    pub log_lines: u32,
+    /// Requests that may be inside the plugin at once.
+    pub concurrency: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_millis(5),
+            memory: 8 << 20,
+            output: 64 << 10,
+            host_calls: 1024,
+            log_lines: 20,
+            concurrency: 256,
+        }
+    }
+}
+
+/// How long an instance of a plugin lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Instances {
+    /// One request: no request ever sees what another one left behind.
+    #[default]
+    Fresh,
+    /// Many requests, one after the other, until it fails. For plugins that are
+    /// trusted with that and slow to start.
+    Reuse,
+}

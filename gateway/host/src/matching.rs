@@ -1,0 +1,289 @@
+//! Which plugins a request concerns, decided natively and before any of them
+//! is instantiated.
+//!
+//! Everything that can be is computed when the chain is built; a plugin that is
+//! not concerned costs a few nanoseconds.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName};
+use s3::Operation;
+use storage::{BucketName, Documents};
+
+use crate::capability::documents::full_name;
+use crate::failure::Failure;
+use crate::plugin::Interest;
+
+/// A pattern for bucket names: `*` stands for any text, `?` for any character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a bucket pattern has 1 to 63 lower-case letters, digits, dots, hyphens, `*` and `?`, not `{0}`"
+)]
+pub struct GlobError(String);
+
+impl Glob {
+    pub fn parse(pattern: &str) -> Result<Self, GlobError> {
+        let valid = (1..=63).contains(&pattern.len())
+            && pattern.bytes().all(|byte| {
+                byte.is_ascii_lowercase()
+                    || byte.is_ascii_digit()
+                    || matches!(byte, b'-' | b'.' | b'*' | b'?')
+            });
+        if valid {
+            Ok(Self(pattern.to_owned()))
+        } else {
+            Err(GlobError(pattern.to_owned()))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn matches(&self, name: &str) -> bool {
+        let (mut pattern, mut rest) = (self.0.as_bytes(), name.as_bytes());
+        // Where to go on when the last star has to swallow one byte more.
+        let mut retry: Option<(&[u8], &[u8])> = None;
+        loop {
+            match (pattern, rest) {
+                ([b'*', after @ ..], _) => {
+                    retry = Some((after, rest));
+                    pattern = after;
+                }
+                ([first, after @ ..], [byte, left @ ..]) if *first == b'?' || first == byte => {
+                    (pattern, rest) = (after, left);
+                }
+                ([], []) => return true,
+                _ => match retry {
+                    Some((after, [_, left @ ..])) => {
+                        retry = Some((after, left));
+                        (pattern, rest) = (after, left);
+                    }
+                    _ => return false,
+                },
+            }
+        }
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What requests a use of a plugin is for; an empty list is for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    pub operations: Vec<Operation>,
+    pub buckets: Vec<Glob>,
+}
+
+/// A set of operations: one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Operations(u128);
+
+const _: () = assert!(
+    Operation::ALL.len() <= 128,
+    "an operation is one bit of 128"
+);
+
+impl Operations {
+    /// The listed ones, or all if none is listed.
+    pub(crate) fn listed(operations: &[Operation]) -> Self {
+        match operations {
+            [] => Self(u128::MAX),
+            some => Self(some.iter().fold(0, |set, one| set | 1 << (*one as u8))),
+        }
+    }
+
+    pub(crate) fn contains(self, operation: Operation) -> bool {
+        self.0 >> (operation as u8) & 1 == 1
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+#[derive(Debug)]
+enum HeaderTest {
+    Name(HeaderName),
+    Beginning(String),
+}
+
+impl HeaderTest {
+    fn parse(name: &str) -> Result<Self, Failure> {
+        let invalid = || Failure::invalid(format!("`{name:?}` is not the name of a header"));
+        match name.strip_suffix('*') {
+            // The beginning of a name is a name.
+            Some(beginning) => HeaderName::from_lowercase(beginning.as_bytes())
+                .map(|beginning| Self::Beginning(beginning.as_str().to_owned())),
+            None => HeaderName::from_lowercase(name.as_bytes()).map(Self::Name),
+        }
+        .map_err(|_| invalid())
+    }
+
+    fn holds(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Name(name) => headers.contains_key(name),
+            Self::Beginning(beginning) => headers
+                .keys()
+                .any(|name| name.as_str().starts_with(beginning.as_str())),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Condition {
+    operations: Operations,
+    headers: Vec<HeaderTest>,
+    /// With the plugin's name before them.
+    documents: Vec<String>,
+}
+
+/// When a plugin is concerned in one phase: any of its conditions holds.
+#[derive(Debug, Default)]
+pub(crate) struct Concern {
+    conditions: Vec<Condition>,
+}
+
+impl Concern {
+    pub(crate) fn add(
+        &mut self,
+        interest: &Interest,
+        plugin: &str,
+        within: Operations,
+    ) -> Result<(), Failure> {
+        let headers = interest.headers.iter();
+        let documents = interest.documents.iter();
+        self.conditions.push(Condition {
+            operations: Operations::listed(&interest.operations).and(within),
+            headers: headers
+                .map(|name| HeaderTest::parse(name))
+                .collect::<Result<_, _>>()?,
+            documents: documents
+                .map(|name| full_name(plugin, name))
+                .collect::<Result<_, _>>()?,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn holds(
+        &self,
+        operation: Operation,
+        headers: &HeaderMap,
+        documents: Option<&Documents>,
+    ) -> bool {
+        self.conditions.iter().any(|condition| {
+            let any_header = || condition.headers.iter().any(|test| test.holds(headers));
+            let any_document = || {
+                let mut names = condition.documents.iter();
+                documents.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
+            };
+            condition.operations.contains(operation)
+                && (condition.headers.is_empty() || any_header())
+                && (condition.documents.is_empty() || any_document())
+        })
+    }
+}
+
+pub(crate) fn covers(buckets: &[Glob], bucket: Option<&BucketName>) -> bool {
+    buckets.is_empty()
+        || bucket.is_some_and(|bucket| buckets.iter().any(|glob| glob.matches(bucket.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_matches_whole_names() {
+        for (pattern, name, matches) in [
+            ("prod-*", "prod-a", true),
+            ("prod-*", "prod-", true),
+            ("prod-*", "a-prod-a", false),
+            ("*-logs", "eu-logs", true),
+            ("*-logs", "eu-logs-2", false),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxbyyb", false),
+            ("a*bc", "abbc", true),
+            ("*", "anything", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("abc", "abc", true),
+            ("abc", "abcd", false),
+            ("***", "x", true),
+        ] {
+            let glob = Glob::parse(pattern).unwrap();
+            assert_eq!(glob.matches(name), matches, "{pattern} {name}");
+        }
+        for pattern in ["", "A*", "a/b", "a b", "[ab]"] {
+            assert!(Glob::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_concerned_where_all_conditions_of_an_interest_hold() {
+        let stored = |name: &str| Documents::from_iter([(name.to_owned(), Vec::new().into())]);
+        let operations = |list: &[Operation]| list.to_vec();
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-amz-grant-read"),
+            http::HeaderValue::from_static("id=1"),
+        )]);
+        let (put, get) = (Operation::PutObject, Operation::GetObject);
+        let none = Documents::default();
+        let (own, other) = (stored("acl/acl"), stored("cors/acl"));
+        type Case<'a> = (
+            Vec<Operation>,
+            &'a [&'a str],
+            &'a [&'a str],
+            &'a Documents,
+            bool,
+        );
+        let cases: [Case<'_>; 9] = [
+            (operations(&[]), &[], &[], &none, true),
+            (operations(&[put]), &[], &[], &none, true),
+            (operations(&[get]), &[], &[], &none, false),
+            (operations(&[put]), &["x-amz-grant-*"], &[], &none, true),
+            (
+                operations(&[put]),
+                &["x-amz-acl", "x-amz-grant-read"],
+                &[],
+                &none,
+                true,
+            ),
+            (operations(&[put]), &["x-amz-acl"], &[], &none, false),
+            (operations(&[put]), &[], &["acl"], &own, true),
+            (operations(&[put]), &[], &["acl"], &other, false),
+            (
+                operations(&[get]),
+                &["x-amz-grant-*"],
+                &["acl"],
+                &own,
+                false,
+            ),
+        ];
+        for (number, (operations, names, documents, stored, holds)) in cases.into_iter().enumerate()
+        {
+            let interest = Interest {
+                phase: crate::Phase::Authorize,
+                operations,
+                headers: names.iter().map(|&name| name.to_owned()).collect(),
+                documents: documents.iter().map(|&name| name.to_owned()).collect(),
+            };
+            let mut concern = Concern::default();
+            concern
+                .add(&interest, "acl", Operations::listed(&[]))
+                .unwrap();
+            assert_eq!(
+                concern.holds(put, &headers, Some(stored)),
+                holds,
+                "{number}"
+            );
+        }
+    }
+}

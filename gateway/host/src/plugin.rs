@@ -1,0 +1,300 @@
+//! A plugin that was loaded: checked, compiled, linked, and asked what it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use s3::Operation;
+use wasmtime::Store;
+use wasmtime::component::Component;
+
+use crate::bindings::{self, PluginPre, types};
+use crate::failure::{Failure, FailureKind, FailurePolicy};
+use crate::limits::{Grant, Grants, Instances, Limits};
+use crate::state::{Accounts, Phase, Profile, State};
+
+/// Code, and what it may do.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The name of the plugin in the configuration, which its documents are
+    /// kept under.
+    pub name: String,
+    pub component: Vec<u8>,
+    /// The SHA-256 that the component must have.
+    pub digest: Option<[u8; 32]>,
+    pub grants: Grants,
+    pub limits: Limits,
+    pub on_failure: FailurePolicy,
+    pub instances: Instances,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(
+        "plugin `{plugin}`: the name of a plugin has 1 to 64 lower-case letters, digits, `-` and `_`"
+    )]
+    Name { plugin: String },
+    #[error(
+        "plugin `{plugin}`: the component has {len} bytes, more than the {max} that are loaded"
+    )]
+    TooLarge {
+        plugin: String,
+        len: usize,
+        max: usize,
+    },
+    #[error(
+        "plugin `{plugin}`: the component has the digest sha256:{actual}, not sha256:{expected}"
+    )]
+    Digest {
+        plugin: String,
+        expected: String,
+        actual: String,
+    },
+    #[error("plugin `{plugin}`: not a WebAssembly component: {reason}")]
+    NotAComponent { plugin: String, reason: String },
+    #[error("plugin `{plugin}` imports `{import}`, which needs the grant `{grant}`")]
+    MissingGrant {
+        plugin: String,
+        import: String,
+        grant: Grant,
+    },
+    #[error("plugin `{plugin}` imports `{import}`, which this gateway does not have")]
+    UnknownImport { plugin: String, import: String },
+    #[error(
+        "plugin `{plugin}` was built for another version of the contract: it imports `{import}`, this gateway speaks {spoken}"
+    )]
+    Version {
+        plugin: String,
+        import: String,
+        spoken: &'static str,
+    },
+    #[error("plugin `{plugin}` does not fit the contract: {reason}")]
+    WrongWorld { plugin: String, reason: String },
+    #[error("plugin `{plugin}`: {reason}")]
+    Limits { plugin: String, reason: String },
+    #[error("plugin `{plugin}` cannot say what it is: {failure}")]
+    Describe { plugin: String, failure: Failure },
+    #[error("plugin `{plugin}` describes itself wrongly: {reason}")]
+    Manifest { plugin: String, reason: String },
+    #[error(
+        "plugin `{plugin}` takes part in `{}`, where failing open lets anybody in: this needs `accept_risk: true`", phase.name()
+    )]
+    OpenAtRisk { plugin: String, phase: Phase },
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    pub name: String,
+    pub version: String,
+    pub interests: Vec<Interest>,
+    /// The operations it serves itself.
+    pub claims: Vec<Operation>,
+    /// The JSON Schema of its settings.
+    pub settings_schema: Option<serde_json::Value>,
+}
+
+/// When a plugin is concerned by a request: all conditions hold, of which an
+/// empty one always does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interest {
+    pub phase: Phase,
+    pub operations: Vec<Operation>,
+    /// Any of these headers is present; `*` at the end stands for any end.
+    pub headers: Vec<String>,
+    /// The bucket carries any of these documents of the plugin.
+    pub documents: Vec<String>,
+}
+
+impl Manifest {
+    pub(crate) fn of(manifest: types::Manifest) -> Result<Self, String> {
+        let settings_schema = match manifest.settings_schema {
+            Some(schema) => Some(
+                serde_json::from_str(&schema)
+                    .map_err(|error| format!("its settings schema is not JSON: {error}"))?,
+            ),
+            None => None,
+        };
+        let operations =
+            |list: Vec<types::Operation>| list.into_iter().map(Operation::from).collect();
+        let claims: Vec<Operation> = operations(manifest.claims);
+        let interests: Vec<Interest> = manifest
+            .interests
+            .into_iter()
+            .map(|interest| Interest {
+                phase: interest.phase.into(),
+                operations: operations(interest.operations),
+                headers: interest.headers,
+                documents: interest.documents,
+            })
+            .collect();
+        for interest in &interests {
+            let mut operations = interest.operations.iter();
+            if interest.phase == Phase::Serve && !operations.all(|one| claims.contains(one)) {
+                return Err("it wants to serve operations that it does not claim".to_owned());
+            }
+        }
+        Ok(Self {
+            name: manifest.name,
+            version: manifest.version,
+            interests,
+            claims,
+            settings_schema,
+        })
+    }
+
+    pub(crate) fn takes_part_in(&self, phase: Phase) -> bool {
+        self.interests
+            .iter()
+            .any(|interest| interest.phase == phase)
+    }
+}
+
+impl From<types::Phase> for Phase {
+    fn from(phase: types::Phase) -> Self {
+        match phase {
+            types::Phase::Authenticate => Self::Authenticate,
+            types::Phase::Authorize => Self::Authorize,
+            types::Phase::Prepare => Self::Prepare,
+            types::Phase::Serve => Self::Serve,
+            types::Phase::Respond => Self::Respond,
+        }
+    }
+}
+
+pub struct Plugin {
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) manifest: Manifest,
+    pub(crate) digest: [u8; 32],
+    pub(crate) on_failure: FailurePolicy,
+    pub(crate) instances: Instances,
+    pub(crate) pre: PluginPre<State>,
+    /// Keeps the compiled code known to the host while somebody uses it.
+    pub(crate) _code: Arc<Component>,
+    pub(crate) running: AtomicU32,
+}
+
+impl Plugin {
+    pub fn name(&self) -> &str {
+        &self.profile.name
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The SHA-256 of the component.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.profile.limits
+    }
+
+    /// Requests that are inside the plugin.
+    pub fn running(&self) -> u32 {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place inside the plugin, until the permit is dropped.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Permit, Failure> {
+        let before = self.running.fetch_add(1, Ordering::Relaxed);
+        // The permit gives back the place also when it is refused right here.
+        let permit = Permit(self.clone());
+        if before < self.profile.limits.concurrency {
+            Ok(permit)
+        } else {
+            Err(Failure::new(
+                FailureKind::Overload,
+                "as many requests as the limit are inside the plugin",
+            ))
+        }
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("profile", &self.profile)
+            .field("manifest", &self.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place inside a plugin.
+pub(crate) struct Permit(Arc<Plugin>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How long a plugin may take to start, to say what it is and to read its
+/// settings when it is loaded: nobody waits for an answer then.
+pub(crate) const LOAD_CPU: Duration = Duration::from_secs(1);
+
+/// How often the clock ticks by which guests are stopped.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// The fuel of a host call counts list entries generously; the exact limit is
+/// checked afterwards.
+const OUTPUT_SLACK: usize = 4 << 10;
+
+/// An instance of a plugin, in a store of its own.
+pub(crate) struct Instance {
+    pub(crate) store: Store<State>,
+    /// What one call may take.
+    pub(crate) cpu: Duration,
+    guest: bindings::Plugin,
+}
+
+impl Instance {
+    pub(crate) fn start(
+        pre: &PluginPre<State>,
+        profile: &Arc<Profile>,
+        accounts: &Arc<Accounts>,
+        cpu: Duration,
+    ) -> Result<Self, Failure> {
+        let state = State::new(profile.clone(), accounts.clone());
+        let mut store = Store::new(pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(profile.limits.output.saturating_add(OUTPUT_SLACK));
+        store.set_epoch_deadline(ticks(cpu));
+        match pre.instantiate(&mut store) {
+            Ok(guest) => Ok(Self { store, cpu, guest }),
+            Err(error) => {
+                let mut failure = Failure::of(&error, store.data().memory.refused);
+                if matches!(failure.kind, FailureKind::Trap | FailureKind::Invalid) {
+                    failure.kind = FailureKind::Instantiate;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Calls into the guest, with all its limits renewed.
+    pub(crate) fn call<T>(
+        &mut self,
+        export: impl FnOnce(&bindings::Plugin, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Failure> {
+        self.store.data_mut().arm();
+        self.store.set_epoch_deadline(ticks(self.cpu));
+        export(&self.guest, &mut self.store)
+            .map_err(|error| Failure::of(&error, self.store.data().memory.refused))
+    }
+
+    /// Hands the settings to the guest. The inner error is its own.
+    pub(crate) fn configure(&mut self, settings: &str) -> Result<Result<(), String>, Failure> {
+        self.call(|guest, store| guest.call_configure(store, settings))
+    }
+}
+
+/// The current tick has begun already, so that one more makes a full measure.
+fn ticks(cpu: Duration) -> u64 {
+    let ticks = cpu.as_micros().div_ceil(TICK.as_micros());
+    u64::try_from(ticks)
+        .unwrap_or(u64::MAX - 1)
+        .saturating_add(1)
+}

@@ -1,0 +1,494 @@
+//! One request on its way through a chain, phase by phase.
+//!
+//! A plugin gets its instance when it is first called and keeps it over the
+//! phases. It loses it when no later phase calls it, and at once when it fails:
+//! nothing runs in it after that.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::account::Principal;
+use crate::bindings::types;
+use crate::chain::{Chain, Link};
+use crate::failure::{Failure, refusal};
+use crate::limits::Grant;
+use crate::output;
+use crate::plugin::{Instance, Permit};
+use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, State, sanitise};
+
+/// Who made a request.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub principal: Principal,
+    /// Verifies the chunks of a body that is signed as it streams.
+    pub stream_key: Option<s3::StreamKey>,
+}
+
+/// How a plugin served an operation.
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// All that was written in this request, in `prepare` too.
+    pub changes: Changes,
+}
+
+/// A request and the instances that work on it. Every call into a plugin runs
+/// on the calling thread, for no longer than its limit.
+#[must_use = "a request that is not run is not decided on"]
+pub struct Run {
+    chain: Arc<Chain>,
+    facts: Arc<Facts>,
+    principal: Principal,
+    resource: Option<Arc<Resource>>,
+    overlay: Overlay,
+    /// One for each link of the chain.
+    slots: Vec<Slot>,
+}
+
+enum Slot {
+    Idle,
+    Live(Box<Instance>, Permit),
+    Failed(Failure),
+}
+
+/// What a plugin says in a phase that decides.
+enum Verdict<T> {
+    Abstain,
+    Affirm(T),
+    Deny(s3::Error),
+}
+
+impl Run {
+    pub(crate) fn new(chain: Arc<Chain>, facts: Arc<Facts>) -> Self {
+        let slots = chain.links.iter().map(|_| Slot::Idle).collect();
+        Self {
+            chain,
+            facts,
+            principal: Principal::Anonymous,
+            resource: None,
+            overlay: Overlay::default(),
+            slots,
+        }
+    }
+
+    /// Asks in order who made the request; the first answer holds. Where there
+    /// is none, nobody known did.
+    pub fn authenticate(&mut self) -> Result<Identity, s3::Error> {
+        let phase = Phase::Authenticate;
+        let chain = self.chain.clone();
+        let mut shadows = Vec::new();
+        let mut decided = Verdict::Abstain;
+        for (index, link) in self.concerned(&chain, phase) {
+            let assertion = self.call(index, link, phase, Bytes::new(), |instance| {
+                let answer = instance.call(|guest, store| guest.call_authenticate(store))?;
+                assertion(answer, instance.store.data_mut())
+            });
+            let assertion = verdict(link, assertion);
+            if link.shadow {
+                shadows.push((link, assertion));
+            } else if !matches!(assertion, Verdict::Abstain) {
+                decided = assertion;
+                break;
+            }
+        }
+        let identity = match decided {
+            Verdict::Affirm(identity) => Ok(identity),
+            Verdict::Deny(error) => Err(error),
+            Verdict::Abstain => Ok(Identity {
+                principal: Principal::Anonymous,
+                stream_key: None,
+            }),
+        };
+        for (link, assertion) in shadows {
+            match (assertion, &identity) {
+                (Verdict::Deny(error), Ok(_)) => {
+                    self.report_difference(link, phase, &denial_of(&error));
+                }
+                (Verdict::Affirm(other), Ok(identity)) if other.principal == identity.principal => {
+                }
+                (Verdict::Affirm(_), _) => {
+                    self.report_difference(link, phase, "assert another principal");
+                }
+                (Verdict::Abstain, _) | (Verdict::Deny(_), Err(_)) => {}
+            }
+        }
+        let identity = identity?;
+        self.principal = identity.principal.clone();
+        self.settle(phase);
+        Ok(identity)
+    }
+
+    /// Decides on one access. One denial outweighs every permission, and an
+    /// access that nobody permits is denied.
+    pub fn authorize(&mut self, resource: &Resource) -> Result<(), s3::Error> {
+        let phase = Phase::Authorize;
+        let chain = self.chain.clone();
+        self.resource = Some(Arc::new(resource.clone()));
+        let mut shadows = Vec::new();
+        let mut decided = Verdict::Abstain;
+        for (index, link) in self.concerned(&chain, phase) {
+            let vote = self.call(index, link, phase, Bytes::new(), |instance| {
+                let vote = instance.call(|guest, store| guest.call_authorize(store))?;
+                Ok(match vote {
+                    types::Vote::Abstain => Verdict::Abstain,
+                    types::Vote::Allow => Verdict::Affirm(()),
+                    types::Vote::Deny(denial) => Verdict::Deny(output::denial(denial)),
+                })
+            });
+            let vote = verdict(link, vote);
+            if link.shadow {
+                shadows.push((link, vote));
+                continue;
+            }
+            match vote {
+                Verdict::Abstain => {}
+                Verdict::Affirm(()) => decided = vote,
+                Verdict::Deny(_) => {
+                    decided = vote;
+                    break;
+                }
+            }
+        }
+        for (link, vote) in shadows {
+            match (vote, &decided) {
+                (Verdict::Deny(error), Verdict::Affirm(())) => {
+                    self.report_difference(link, phase, &denial_of(&error));
+                }
+                (Verdict::Affirm(()), Verdict::Abstain) => {
+                    self.report_difference(link, phase, "allow");
+                }
+                _ => {}
+            }
+        }
+        match decided {
+            Verdict::Affirm(()) => Ok(()),
+            Verdict::Deny(error) => Err(error),
+            Verdict::Abstain => Err(s3::Code::AccessDenied.into()),
+        }
+    }
+
+    /// All accesses are decided on: lets go of the instances that were there
+    /// only for that. [`Run::prepare`] and all later phases imply it.
+    pub fn authorized(&mut self) {
+        self.settle(Phase::Authorize);
+    }
+
+    /// Has the operation validated, and the documents named that it attaches.
+    pub fn prepare(&mut self, resource: &Resource) -> Result<Changes, s3::Error> {
+        let phase = Phase::Prepare;
+        let chain = self.chain.clone();
+        self.resource = Some(Arc::new(resource.clone()));
+        self.authorized();
+        for (index, link) in self.concerned(&chain, phase) {
+            let prepared = self.call(index, link, phase, Bytes::new(), |instance| {
+                let prepared = instance.call(|guest, store| guest.call_prepare(store))?;
+                Ok(match prepared {
+                    Ok(()) => Verdict::Affirm(()),
+                    Err(denial) => Verdict::Deny(output::denial(denial)),
+                })
+            });
+            match verdict(link, prepared) {
+                Verdict::Abstain | Verdict::Affirm(()) => {}
+                Verdict::Deny(error) if link.shadow => {
+                    self.report_difference(link, phase, &denial_of(&error));
+                }
+                Verdict::Deny(error) => return Err(error),
+            }
+        }
+        self.settle(phase);
+        Ok(self.overlay.clone().into_changes())
+    }
+
+    /// Has a claimed operation answered. `body` is complete and verified.
+    pub fn serve(&mut self, resource: &Resource, body: Bytes) -> Result<Served, s3::Error> {
+        let phase = Phase::Serve;
+        let chain = self.chain.clone();
+        self.resource = Some(Arc::new(resource.clone()));
+        self.settle(Phase::Prepare);
+        let claimant = chain.claimant(self.facts.head.operation);
+        let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
+        let Some((index, link)) = claimant.filter(|(_, link)| self.concerns(link, phase)) else {
+            return Err(s3::Code::NotImplemented.into());
+        };
+        let reply = self.call(index, link, phase, body, |instance| {
+            let reply = instance.call(|guest, store| guest.call_serve(store))?;
+            match reply {
+                Ok(reply) => {
+                    let len = reply.body.len();
+                    let headers_len = output::headers_len(&reply.headers);
+                    let state = instance.store.data_mut();
+                    state.spend_output(len.saturating_add(headers_len))?;
+                    Ok(Ok(output::reply(reply)?))
+                }
+                Err(denial) => Ok(Err(output::denial(denial))),
+            }
+        });
+        let reply = reply.map_err(|failure| {
+            let answer = link.plugin.on_failure.answer(failure.kind);
+            // There is nothing to fall back on.
+            answer.unwrap_or_else(|| refusal(failure.kind))
+        })??;
+        self.settle(phase);
+        Ok(Served {
+            status: reply.status,
+            headers: reply.headers,
+            body: reply.body,
+            changes: self.overlay.clone().into_changes(),
+        })
+    }
+
+    /// Asks, in reverse order, for headers to add to a response of this status.
+    /// A plugin that fails adds none. All instances are let go.
+    pub fn respond(&mut self, status: StatusCode) -> HeaderMap {
+        let phase = Phase::Respond;
+        let chain = self.chain.clone();
+        self.settle(Phase::Serve);
+        let mut added = HeaderMap::new();
+        for (index, link) in self.concerned(&chain, phase).rev() {
+            if matches!(self.slots.get(index), Some(Slot::Failed(_))) {
+                continue;
+            }
+            let headers = self.call(index, link, phase, Bytes::new(), |instance| {
+                let list =
+                    instance.call(|guest, store| guest.call_respond(store, status.as_u16()))?;
+                let state = instance.store.data_mut();
+                state.spend_output(output::headers_len(&list))?;
+                output::headers(list)
+            });
+            match headers {
+                Ok(headers) if link.shadow && !headers.is_empty() => {
+                    self.report_difference(link, phase, "add headers");
+                }
+                Ok(headers) if !link.shadow => add(&mut added, &headers),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        self.settle(phase);
+        added
+    }
+
+    /// The links that want to be called, with their numbers.
+    fn concerned<'c>(
+        &self,
+        chain: &'c Chain,
+        phase: Phase,
+    ) -> impl DoubleEndedIterator<Item = (usize, &'c Link)> + use<'c> {
+        let concerned: Vec<_> = chain
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| self.concerns(link, phase))
+            .collect();
+        concerned.into_iter()
+    }
+
+    fn concerns(&self, link: &Link, phase: Phase) -> bool {
+        let head = &*self.facts.head;
+        let resource = self.resource.as_deref();
+        let bucket = resource.and_then(|resource| resource.access.bucket.as_ref());
+        let stored = resource.and_then(|resource| resource.bucket.as_deref());
+        link.concerned(
+            phase,
+            head.operation,
+            &head.headers,
+            bucket.or(head.target.bucket()),
+            stored.map(|bucket| &bucket.documents),
+        )
+    }
+
+    /// Calls a plugin in its instance for this request, which it gets if it has
+    /// none, and loses if it fails.
+    fn call<T>(
+        &mut self,
+        index: usize,
+        link: &Link,
+        phase: Phase,
+        body: Bytes,
+        export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let slot = &mut self.slots[index];
+        let started = match mem::replace(slot, Slot::Idle) {
+            Slot::Live(instance, permit) => Ok((instance, permit)),
+            Slot::Idle => link
+                .start(&self.chain.accounts)
+                .map(|(instance, permit)| (Box::new(instance), permit)),
+            Slot::Failed(failure) => {
+                *slot = Slot::Failed(failure.clone());
+                return Err(failure);
+            }
+        };
+        let outcome = started.and_then(|(mut instance, permit)| {
+            instance.store.data_mut().call = Some(Call {
+                facts: self.facts.clone(),
+                phase,
+                principal: self.principal.clone(),
+                resource: self.resource.clone(),
+                body,
+                overlay: self.overlay.clone(),
+            });
+            let answer = export(&mut instance)?;
+            let call = instance.store.data_mut().call.take();
+            Ok((answer, call, Slot::Live(instance, permit)))
+        });
+        link.meters[phase as usize].record(began.elapsed());
+        match outcome {
+            Ok((answer, call, slot)) => {
+                // What a shadow writes is not kept, nor what a plugin wrote that
+                // failed.
+                if let Some(call) = call.filter(|_| phase.writes() && !link.shadow) {
+                    self.overlay = call.overlay;
+                }
+                self.slots[index] = slot;
+                Ok(answer)
+            }
+            Err(failure) => {
+                self.report_failure(link, phase, &failure);
+                self.slots[index] = Slot::Failed(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Lets go of the instances that no phase after this one calls.
+    fn settle(&mut self, after: Phase) {
+        let chain = self.chain.clone();
+        for (index, link) in chain.links.iter().enumerate() {
+            let live = matches!(self.slots.get(index), Some(Slot::Live(..)));
+            let mut later = Phase::ALL.into_iter().filter(|phase| *phase > after);
+            if live && !later.any(|phase| self.concerns(link, phase)) {
+                self.release(index, link);
+            }
+        }
+    }
+
+    fn release(&mut self, index: usize, link: &Link) {
+        if let Some(slot) = self.slots.get_mut(index)
+            && let Slot::Live(instance, permit) = mem::replace(slot, Slot::Idle)
+        {
+            link.keep(*instance);
+            drop(permit);
+        }
+    }
+
+    fn report_failure(&self, link: &Link, phase: Phase, failure: &Failure) {
+        let plugin = link.plugin.name();
+        let (phase, kind) = (phase.name(), failure.kind.name());
+        metrics::counter!("sluice_plugin_failures_total", "plugin" => plugin.to_owned(), "kind" => kind)
+            .increment(1);
+        let reason = sanitise(&failure.reason, 1024);
+        let request_id = &*self.facts.request_id;
+        let shadow = link.shadow;
+        tracing::error!(
+            plugin,
+            phase,
+            kind,
+            request_id,
+            shadow,
+            "a plugin failed: {reason}"
+        );
+    }
+
+    fn report_difference(&self, link: &Link, phase: Phase, would: &str) {
+        let plugin = link.plugin.name();
+        let phase = phase.name();
+        metrics::counter!("sluice_plugin_shadow_differences_total", "plugin" => plugin.to_owned(), "phase" => phase)
+            .increment(1);
+        let request_id = &*self.facts.request_id;
+        tracing::info!(
+            plugin,
+            phase,
+            request_id,
+            "a plugin in shadow would {would}"
+        );
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let chain = self.chain.clone();
+        for (index, link) in chain.links.iter().enumerate() {
+            self.release(index, link);
+        }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("chain", &self.chain)
+            .field("facts", &self.facts)
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an answer or a failure amounts to. In shadow a failure has no say.
+fn verdict<T>(link: &Link, outcome: Result<Verdict<T>, Failure>) -> Verdict<T> {
+    match outcome {
+        Ok(verdict) => verdict,
+        Err(_) if link.shadow => Verdict::Abstain,
+        Err(failure) => match link.plugin.on_failure.answer(failure.kind) {
+            Some(error) => Verdict::Deny(error),
+            None => Verdict::Abstain,
+        },
+    }
+}
+
+/// Believes a principal only from a plugin that may assert one, and only one
+/// that the gateway itself knows. All but the id is then its own knowledge.
+fn assertion(
+    answer: types::Authentication,
+    state: &mut State,
+) -> Result<Verdict<Identity>, Failure> {
+    let account = match answer {
+        types::Authentication::Abstain => return Ok(Verdict::Abstain),
+        types::Authentication::Deny(denial) => return Ok(Verdict::Deny(output::denial(denial))),
+        types::Authentication::Account(account) => account,
+    };
+    if !state.profile.grants.contains(&Grant::Identity) {
+        return Err(Failure::invalid(
+            "it asserts a principal, which needs the grant `identity`",
+        ));
+    }
+    let signed = state.verified.take();
+    let identity = match signed.filter(|signed| signed.account.id == account.id) {
+        Some(signed) => Identity {
+            principal: Principal::Account(signed.account),
+            stream_key: signed.stream_key,
+        },
+        None => {
+            let known = state.accounts.directory.by_id(&account.id);
+            let known = known.ok_or_else(|| {
+                Failure::invalid("it asserts a principal that the directory does not know")
+            })?;
+            Identity {
+                principal: Principal::Account(known),
+                stream_key: None,
+            }
+        }
+    };
+    Ok(Verdict::Affirm(identity))
+}
+
+/// Adds what is not there yet. Only `Vary` is a list that several may add to.
+fn add(headers: &mut HeaderMap, more: &HeaderMap) {
+    for name in more.keys() {
+        if *name == header::VARY || !headers.contains_key(name) {
+            for value in more.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+    }
+}
+
+fn denial_of(error: &s3::Error) -> String {
+    format!("deny with {}", error.code_name())
+}

@@ -1,0 +1,325 @@
+//! What the host keeps beside one instance: the request it serves, and what is
+//! left of its limits.
+//!
+//! A guest reaches this through the capabilities only. Every host call passes
+//! [`State::enter`] first, so that none is free.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::{Amendment, Bucket, Object};
+use wasmtime::ResourceLimiter;
+
+use crate::account::{Account, Directory, Nobody, Principal};
+use crate::capability::identity::KeyCache;
+use crate::failure::{Failure, FailureKind};
+use crate::limits::{Grants, Limits};
+
+/// What is known of a request before any policy has seen it.
+#[derive(Debug)]
+pub struct Facts {
+    pub head: Arc<s3::Head>,
+    /// The address of the client.
+    pub source: IpAddr,
+    /// Whether the client came over TLS.
+    pub secure: bool,
+    pub request_id: String,
+}
+
+/// What an access is about, as far as it exists.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    pub access: s3::Access,
+    pub bucket: Option<Arc<Bucket>>,
+    pub object: Option<Arc<Object>>,
+}
+
+/// The documents that plugins attach, to be stored together with what the
+/// operation stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub bucket: Amendment,
+    pub object: Amendment,
+}
+
+/// The points of a request at which a plugin may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Phase {
+    Authenticate,
+    Authorize,
+    Prepare,
+    Serve,
+    Respond,
+}
+
+impl Phase {
+    pub const ALL: [Self; 5] = [
+        Self::Authenticate,
+        Self::Authorize,
+        Self::Prepare,
+        Self::Serve,
+        Self::Respond,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::Authorize => "authorize",
+            Self::Prepare => "prepare",
+            Self::Serve => "serve",
+            Self::Respond => "respond",
+        }
+    }
+
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Prepare | Self::Serve)
+    }
+}
+
+/// What of a plugin every instance of it needs to know.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+}
+
+/// Where accounts and their keys come from, for all plugins of a chain.
+pub(crate) struct Accounts {
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) keys: KeyCache,
+}
+
+impl Accounts {
+    pub(crate) fn new(directory: Arc<dyn Directory>) -> Arc<Self> {
+        let keys = KeyCache::default();
+        Arc::new(Self { directory, keys })
+    }
+
+    pub(crate) fn none() -> Arc<Self> {
+        Self::new(Arc::new(Nobody))
+    }
+}
+
+/// Documents that were written in this request and are not stored yet, by
+/// their full names; `None` deletes.
+pub(crate) type Written = BTreeMap<String, Option<Bytes>>;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overlay {
+    pub(crate) bucket: Written,
+    pub(crate) object: Written,
+}
+
+impl Overlay {
+    /// The length of all names and contents.
+    pub(crate) fn size(&self) -> usize {
+        let of = |written: &Written| -> usize {
+            written
+                .iter()
+                .map(|(name, content)| name.len() + content.as_ref().map_or(0, Bytes::len))
+                .sum()
+        };
+        of(&self.bucket) + of(&self.object)
+    }
+
+    pub(crate) fn into_changes(self) -> Changes {
+        let amend = |written: Written| {
+            let mut amendment = Amendment::default();
+            for (name, content) in written {
+                match content {
+                    Some(content) => amendment.put(name, content),
+                    None => amendment.delete(name),
+                }
+            }
+            amendment
+        };
+        Changes {
+            bucket: amend(self.bucket),
+            object: amend(self.object),
+        }
+    }
+}
+
+/// Who `identity.verify` found to have signed, and what verifies the chunks of
+/// a body that continues from that signature.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) account: Arc<Account>,
+    pub(crate) stream_key: Option<s3::StreamKey>,
+}
+
+/// The call that a guest is in.
+pub(crate) struct Call {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) phase: Phase,
+    pub(crate) principal: Principal,
+    pub(crate) resource: Option<Arc<Resource>>,
+    /// The body of the request, in `serve` only.
+    pub(crate) body: Bytes,
+    pub(crate) overlay: Overlay,
+}
+
+pub(crate) struct State {
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) accounts: Arc<Accounts>,
+    /// `None` while a plugin is described or configured.
+    pub(crate) call: Option<Call>,
+    pub(crate) verified: Option<Verified>,
+    pub(crate) memory: Memory,
+    pub(crate) output_left: usize,
+    pub(crate) log_lines_left: u32,
+    host_calls_left: u32,
+}
+
+impl State {
+    pub(crate) fn new(profile: Arc<Profile>, accounts: Arc<Accounts>) -> Self {
+        Self {
+            call: None,
+            verified: None,
+            memory: Memory {
+                max: profile.limits.memory,
+                refused: false,
+            },
+            output_left: profile.limits.output,
+            log_lines_left: profile.limits.log_lines,
+            host_calls_left: profile.limits.host_calls,
+            accounts,
+            profile,
+        }
+    }
+
+    /// Renews what is counted for each call.
+    pub(crate) fn arm(&mut self) {
+        self.host_calls_left = self.profile.limits.host_calls;
+        self.output_left = self.profile.limits.output;
+        self.memory.refused = false;
+    }
+
+    /// Forgets the request, before the instance serves another.
+    pub(crate) fn reset(&mut self) {
+        self.call = None;
+        self.verified = None;
+        self.log_lines_left = self.profile.limits.log_lines;
+    }
+
+    /// Begins a host call.
+    pub(crate) fn enter(&mut self) -> Result<(), Failure> {
+        self.host_calls_left = self.host_calls_left.checked_sub(1).ok_or_else(|| {
+            Failure::new(
+                FailureKind::HostCalls,
+                "more calls to the host than the limit",
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Begins a host call that is about a request.
+    pub(crate) fn call(&mut self) -> Result<&mut Call, Failure> {
+        self.enter()?;
+        self.call.as_mut().ok_or_else(|| {
+            Failure::invalid("there is no request yet in `describe` and `configure`")
+        })
+    }
+
+    /// Accounts for bytes that the guest handed to the host.
+    pub(crate) fn spend_output(&mut self, len: usize) -> Result<(), Failure> {
+        self.output_left = self
+            .output_left
+            .checked_sub(len)
+            .ok_or_else(|| Failure::new(FailureKind::Output, "more output than the limit"))?;
+        Ok(())
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        match &self.call {
+            Some(call) => &call.facts.request_id,
+            None => "-",
+        }
+    }
+}
+
+/// Bounds the linear memory of an instance.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    max: usize,
+    /// The guest asked for more than it may have. What it then does is its own
+    /// affair, but if it crashes, this was why.
+    pub(crate) refused: bool,
+}
+
+/// Far more than any compiler's function table has, so that only a runaway
+/// guest meets it.
+const TABLE_LEN_MAX: usize = 100_000;
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let allowed = desired <= self.max;
+        self.refused |= !allowed;
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let allowed = desired <= TABLE_LEN_MAX;
+        self.refused |= !allowed;
+        Ok(allowed)
+    }
+}
+
+/// Text that a guest wrote, made fit for one line of a log or an error: without
+/// control characters, and not longer than `len_max`.
+pub(crate) fn sanitise(text: &str, len_max: usize) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.len() <= len_max && !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len().min(len_max));
+    for c in text.chars() {
+        if clean.len() >= len_max {
+            clean.push('…');
+            break;
+        }
+        if harmful(c) {
+            clean.extend(c.escape_unicode());
+        } else {
+            clean.push(c);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_guest_fits_on_one_line_of_a_log() {
+        for (text, clean) in [
+            ("plain ümlaut", "plain ümlaut"),
+            ("a\r\nb", "a\\u{d}\\u{a}b"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\0", "\\u{0}"),
+            ("\u{202e}txt", "\\u{202e}txt"),
+            ("0123456789abcdefXYZ", "0123456789abcdef…"),
+        ] {
+            assert_eq!(sanitise(text, 16), clean);
+        }
+    }
+}
