@@ -4,24 +4,32 @@
 
 pub mod access;
 pub mod checksum;
+mod chunked;
+pub mod conditional;
 pub mod encode;
 pub mod error;
 pub mod head;
 mod hex;
+pub mod metadata;
 pub mod operation;
 pub mod payload;
 pub mod query;
+pub mod range;
 pub mod sigv4;
 pub mod target;
 pub mod time;
+pub mod verifier;
 pub mod xml;
 
 pub use access::{Access, CopySource};
 pub use checksum::Algorithm;
+pub use conditional::{Conditions, Outcome};
 pub use error::{Code, Error};
 pub use head::Head;
 pub use operation::{Action, Operation};
 pub use payload::Payload;
 pub use query::Query;
+pub use range::ByteRange;
 pub use sigv4::StreamKey;
 pub use target::Target;
+pub use verifier::{Digests, Verifier};
