@@ -1,0 +1,111 @@
+"""The AWS command line (version 1): `aws s3` for people, `aws s3api` for scripts."""
+
+import json
+
+from common import *
+
+BUCKET = "by-aws"
+
+with folder() as home:
+    aws = Tool(
+        "aws",
+        home,
+        env={
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": CA} if CA else {}),
+        },
+        options=["--endpoint-url", ENDPOINT],
+    )
+
+    def api(*arguments):
+        return json.loads(aws("s3api", *arguments) or b"{}")
+
+    def error(*arguments):
+        return aws.run(*arguments, check=False).stderr.decode()
+
+    with step("create a bucket, find it in the list"):
+        aws("s3", "mb", f"s3://{BUCKET}")
+        expect(BUCKET in aws("s3", "ls").decode().split(), True, "listed")
+
+    with step("put and get, with metadata"):
+        data = blob(100_000)
+        plain = write(f"{home}/plain", data)
+        aws("s3", "cp", plain, f"s3://{BUCKET}/plain", "--metadata", "colour=blue", "--cache-control", "max-age=60", "--content-type", "text/plain")
+        wanted = {"ContentLength": len(data), "ContentType": "text/plain", "CacheControl": "max-age=60", "Metadata": {"colour": "blue"}}
+        expect_members(api("head-object", "--bucket", BUCKET, "--key", "plain"), wanted, "head")
+        aws("s3", "cp", f"s3://{BUCKET}/plain", f"{home}/back")
+        expect_bytes(read(f"{home}/back"), data, "bytes")
+        expect("(404)" in error("s3", "cp", f"s3://{BUCKET}/missing", f"{home}/back"), True, "a key that is not there")
+        expect("(NoSuchKey)" in error("s3api", "get-object", "--bucket", BUCKET, "--key", "missing", f"{home}/back"), True, "a key that is not there")
+
+    with step("an empty object"):
+        aws("s3", "cp", write(f"{home}/empty", b""), f"s3://{BUCKET}/empty")
+        expect(api("head-object", "--bucket", BUCKET, "--key", "empty")["ContentLength"], 0, "length")
+        aws("s3", "cp", f"s3://{BUCKET}/empty", f"{home}/back")
+        expect(read(f"{home}/back"), b"", "bytes")
+
+    with step("64 MiB in parts"):
+        large = blob(64 * MIB, seed=4)
+        aws("s3", "cp", write(f"{home}/large", large), f"s3://{BUCKET}/large", "--metadata", "part=y")
+        head = api("head-object", "--bucket", BUCKET, "--key", "large")
+        expect((head["ETag"][-3:], head["Metadata"]), ('-8"', {"part": "y"}), "etag of eight parts, metadata")
+        aws("s3", "cp", f"s3://{BUCKET}/large", f"{home}/back")
+        expect_bytes(read(f"{home}/back"), large, "bytes")
+
+    with step("a ranged get"):
+        answer = api("get-object", "--bucket", BUCKET, "--key", "large", "--range", "bytes=8388600-8388615", f"{home}/back")
+        expect(answer["ContentRange"], f"bytes 8388600-8388615/{len(large)}", "content-range")
+        expect_bytes(read(f"{home}/back"), large[8388600:8388616], "bytes")
+
+    with step("copy: small, and in parts"):
+        aws("s3", "cp", f"s3://{BUCKET}/plain", f"s3://{BUCKET}/copied")
+        expect_members(api("head-object", "--bucket", BUCKET, "--key", "copied"), wanted, "metadata is copied")
+        aws("s3", "cp", f"s3://{BUCKET}/large", f"s3://{BUCKET}/copied in parts")
+        aws("s3", "cp", f"s3://{BUCKET}/copied in parts", f"{home}/back")
+        expect_bytes(read(f"{home}/back"), large, "bytes")
+
+    with step("presigned get"):
+        # Left alone it signs URLs of us-east-1 with version 2 of the algorithm.
+        aws("configure", "set", "default.s3.signature_version", "s3v4")
+        url = aws("s3", "presign", f"s3://{BUCKET}/plain").decode().strip()
+        status, _, got = http("GET", url)
+        expect(status, 200, "status")
+        expect_bytes(got, data, "bytes")
+    cannot("presigned put", "`aws s3 presign` makes URLs for GET only")
+
+    with step("awkward keys"):
+        # `aws` takes a second or so to start: the keys share as few runs as possible.
+        os.mkdir(f"{home}/tree")
+        folders = [key for key in AWKWARD_KEYS if "/" not in key and key != ".." and len(key.encode()) <= 255]
+        for key in folders:
+            write(f"{home}/tree/{key}", key.encode())
+        aws("s3", "cp", "--recursive", f"{home}/tree", f"s3://{BUCKET}/tree/")
+        aws("s3", "cp", "--recursive", f"s3://{BUCKET}/tree/", f"{home}/twin")
+        for key in folders:
+            expect(read(f"{home}/twin/{key}"), key.encode(), key)
+        keys = [key for key in AWKWARD_KEYS if key not in folders]
+        for key in keys:
+            body = write(f"{home}/body", key.encode())
+            api("put-object", "--bucket", BUCKET, "--key", key, "--body", body)
+            api("get-object", "--bucket", BUCKET, "--key", key, f"{home}/back")
+            expect(read(f"{home}/back"), key.encode(), key)
+        listed = {found["Key"] for found in api("list-objects-v2", "--bucket", BUCKET)["Contents"]}
+        expect(sorted({*keys, *(f"tree/{key}" for key in folders)} - listed), [], "keys that are not listed")
+
+    with step("list 2,500 keys in pages, both versions"):
+        for operation in ["list-objects-v2", "list-objects"]:
+            found = api(operation, "--bucket", LISTED_BUCKET, "--query", "Contents[].Key")
+            expect(found, LISTED_KEYS, operation)
+        lines = aws("s3", "ls", f"s3://{LISTED_BUCKET}", "--recursive").decode().splitlines()
+        expect([line[31:] for line in lines], LISTED_KEYS, "ls")
+
+    with step("delete many, remove the bucket"):
+        doomed = [{"Key": "plain"}, {"Key": "copied"}, {"Key": "never there"}]
+        answer = api("delete-objects", "--bucket", BUCKET, "--delete", json.dumps({"Objects": doomed}))
+        expect(sorted(found["Key"] for found in answer["Deleted"]), ["copied", "never there", "plain"], "deleted")
+        expect("(BucketNotEmpty)" in error("s3", "rb", f"s3://{BUCKET}"), True, "a bucket with objects")
+        aws("s3", "rb", "--force", f"s3://{BUCKET}")
+        expect("(NoSuchBucket)" in error("s3", "ls", f"s3://{BUCKET}"), True, "gone")
