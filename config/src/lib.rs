@@ -1,1 +1,28 @@
-//! To be written.
+//! The configuration: typed YAML, read whole or refused with everything that is
+//! wrong with it.
+//!
+//! Each error names file, line and column, the keys that lead there, what is
+//! wrong and what to do. A [`Config`] that exists is consistent in itself;
+//! whether the files it names exist is asked by [`Config::check_files`], what
+//! the secrets are by [`Config::credentials`], and what a plugin thinks of its
+//! settings by whoever loads it, with [`Place::complain`].
+
+mod account;
+mod config;
+mod policy;
+mod read;
+mod report;
+mod server;
+mod storage;
+mod unit;
+mod yaml;
+
+pub use account::{Account, Credential, Key, Reference, Secret};
+pub use config::{Config, Overrides};
+pub use policy::{
+    Failure, FailureKind, Glob, Grant, Instances, Mode, OnFailure, Plugin, PluginLimits,
+    PluginSource, Step,
+};
+pub use report::{Diagnostic, Place, Report};
+pub use server::{Admin, Limits, Listener, Tls};
+pub use storage::{DriveSet, Storage};

@@ -1,0 +1,197 @@
+//! The whole configuration: where it comes from, and its top level.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::account::{self, Account, Secret};
+use crate::policy::{self, Plugin, Step};
+use crate::read::{self, Complaints, Fields, Unique, Valid, Value};
+use crate::report::{Place, Report};
+use crate::server::{self, Admin, Listener};
+use crate::storage::{self, Storage};
+
+/// Also the file to read when one wants to know every key.
+const DEFAULT: &str = include_str!("../examples/default.yaml");
+
+#[derive(Debug)]
+pub struct Config {
+    name: String,
+    pub listeners: Vec<Listener>,
+    pub admin: Option<Admin>,
+    pub storage: Storage,
+    pub region: String,
+    pub accounts: Vec<Account>,
+    /// The catalogue, in the order of the file.
+    pub plugins: Vec<Plugin>,
+    /// The uses, in order, with those that buckets insert in their places.
+    pub chain: Vec<Step>,
+}
+
+/// What the command line and the environment change.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Instead of `storage.data`; relative to the current directory.
+    pub data: Option<PathBuf>,
+    /// Instead of the address of the first listener.
+    pub listen: Option<SocketAddr>,
+    /// Instead of the address of the private listener.
+    pub admin: Option<SocketAddr>,
+    /// Instead of the first access key of the first account.
+    pub access_key: Option<Secret>,
+    pub secret_key: Option<Secret>,
+}
+
+const FIELDS: &[&str] = &[
+    "version",
+    "listeners",
+    "admin",
+    "storage",
+    "region",
+    "accounts",
+    "plugins",
+    "chain",
+    "buckets",
+    "enforced",
+];
+
+impl Config {
+    pub fn load(path: &Path) -> Result<Self, Report> {
+        Self::load_with(path, &Overrides::default())
+    }
+
+    pub fn load_with(path: &Path, overrides: &Overrides) -> Result<Self, Report> {
+        let name = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| {
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => "check the path that `--config` names",
+                _ => "make the file readable for the user that sluice runs as",
+            };
+            let message = format!("the file cannot be read: {error}");
+            Report::from(Place::unread(&name, &[]).complain(message, help))
+        })?;
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let place = Place::unread(&name, valid);
+            Report::from(place.complain("the file is not UTF-8 text", "save it as UTF-8"))
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::read(text, &name, base, overrides)
+    }
+
+    /// Reads a text; relative paths in it start at `base`.
+    pub fn parse(text: &str, name: &str, base: &Path) -> Result<Self, Report> {
+        Self::read(text, name, base, &Overrides::default())
+    }
+
+    /// The configuration of a gateway that was given none.
+    pub fn embedded(overrides: &Overrides) -> Result<Self, Report> {
+        Self::read(DEFAULT, "(embedded default)", Path::new(""), overrides)
+    }
+
+    /// The text of the embedded configuration, with comments.
+    pub fn embedded_text() -> &'static str {
+        DEFAULT
+    }
+
+    /// The file it was read from.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn plugin(&self, name: &str) -> Option<&Plugin> {
+        self.plugins.iter().find(|plugin| plugin.name == name)
+    }
+
+    /// Whether the files and directories that are named can be used.
+    pub fn check_files(&self) -> Result<(), Report> {
+        let mut complaints = self.storage.check_files();
+        for tls in self.listeners.iter().filter_map(|l| l.tls.as_ref()) {
+            complaints.extend(tls.check_files());
+        }
+        complaints.extend(self.plugins.iter().filter_map(Plugin::check_file));
+        Report::of(complaints)
+    }
+
+    fn read(text: &str, name: &str, base: &Path, overrides: &Overrides) -> Result<Self, Report> {
+        let complaints = Complaints::default();
+        let root = read::document(text, name, &complaints)?;
+        let default = read::document(DEFAULT, "(embedded default)", &complaints)?;
+        let config = top_level(&root, &default, name, base, overrides);
+        complaints.settle(config)
+    }
+}
+
+fn top_level(
+    root: &Value<'_>,
+    default: &Value<'_>,
+    name: &str,
+    base: &Path,
+    overrides: &Overrides,
+) -> Valid<Config> {
+    let fields = root.fields(FIELDS)?;
+    let version = fields.required("version", "1", |value| {
+        let help = "write `version: 1`, the only one there is";
+        match value.integer(0..=u64::MAX)? {
+            1 => Ok(()),
+            other => Err(value.fail(format!("version {other} is not known"), help)),
+        }
+    });
+
+    let addresses = Unique::default();
+    let listeners = defaulted(&fields, &default.fields(FIELDS)?, "listeners", |value| {
+        server::listeners(value, base, overrides.listen, &addresses)
+    });
+    let admin = fields.optional("admin", |value| {
+        server::admin(value, overrides.admin, &addresses)
+    });
+    let storage = fields.required("storage", "{sets: [..]}", |value| {
+        storage::storage(value, base, overrides.data.as_deref())
+    });
+    let region = fields.or("region", "us-east-1".to_owned(), region);
+    let data = storage.as_ref().map(|storage| storage.data.clone());
+    let accounts = fields.required("accounts", "[{id: .., keys: [..]}]", |value| {
+        account::accounts(value, overrides, &data.unwrap_or_default())
+    });
+    let policy = policy::policy(&fields, &default.fields(FIELDS)?, base);
+
+    version?;
+    let (plugins, chain) = policy?;
+    Ok(Config {
+        name: name.to_owned(),
+        listeners: listeners?,
+        admin: admin?,
+        storage: storage?,
+        region: region?,
+        accounts: accounts?,
+        plugins,
+        chain,
+    })
+}
+
+/// A field, or else the same field of the embedded configuration.
+pub(crate) fn defaulted<'a, T>(
+    fields: &Fields<'a>,
+    default: &Fields<'a>,
+    name: &str,
+    mut read: impl FnMut(&Value<'a>) -> Valid<T>,
+) -> Valid<T> {
+    match fields.optional(name, &mut read)? {
+        Some(value) => Ok(value),
+        None => default.required(name, "..", read),
+    }
+}
+
+fn region(value: &Value<'_>) -> Valid<String> {
+    value.parsed("write a name such as `us-east-1`", |text| {
+        let valid = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        match valid {
+            true => Ok(text.to_owned()),
+            false => Err("a region has 1 to 64 lower-case letters, digits and hyphens"),
+        }
+    })
+}

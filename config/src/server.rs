@@ -1,0 +1,212 @@
+//! Where the gateway listens, and what it puts up with there.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::read::{Unique, Valid, Value};
+use crate::report::{Diagnostic, Place};
+
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// The names under which buckets are addressed as `<bucket>.<domain>`, in lower case.
+    pub domains: Vec<String>,
+    pub tls: Option<Tls>,
+    pub limits: Limits,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// A chain of certificates in PEM, that of the server first.
+    pub certificate: PathBuf,
+    /// The private key of the first certificate, in PEM.
+    pub key: PathBuf,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub connections: usize,
+    pub header_bytes: usize,
+    /// From the first byte of a request's head to its last.
+    pub header_timeout: Duration,
+    /// A connection without a request.
+    pub idle_timeout: Duration,
+    /// A body of which no byte comes.
+    pub body_timeout: Duration,
+    /// What a shutdown allows for requests that have begun.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            header_bytes: 32 << 10,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The private listener for health and metrics.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub address: SocketAddr,
+    pub place: Place,
+}
+
+impl Tls {
+    pub(crate) fn check_files(&self) -> Vec<Diagnostic> {
+        let files = [("certificate", &self.certificate), ("key", &self.key)];
+        files
+            .into_iter()
+            .filter(|(_, path)| !path.is_file())
+            .map(|(what, path)| {
+                let message = format!("there is no {what} file {}", path.display());
+                let help = "relative paths start at the directory of this file";
+                self.place.complain(message, help)
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn listeners(
+    value: &Value<'_>,
+    base: &Path,
+    listen: Option<SocketAddr>,
+    addresses: &Unique,
+) -> Valid<Vec<Listener>> {
+    let mut listen = listen;
+    value.filled_list("add `- address: 127.0.0.1:9000`", |value| {
+        listener(value, base, listen.take(), addresses)
+    })
+}
+
+fn listener(
+    value: &Value<'_>,
+    base: &Path,
+    listen: Option<SocketAddr>,
+    addresses: &Unique,
+) -> Valid<Listener> {
+    let fields = value.fields(&["address", "domain", "tls", "limits"])?;
+    let address = fields.required("address", "127.0.0.1:9000", |value| {
+        address(value, listen, addresses)
+    });
+    let domains = fields.or("domain", Vec::new(), |value| match value.is_scalar() {
+        true => Ok(vec![domain(value)?]),
+        false => value.filled_list("name a domain, or leave the key out", domain),
+    });
+    let tls = fields.optional("tls", |value| tls(value, base));
+    let limits = fields.or("limits", Limits::default(), limits);
+    Ok(Listener {
+        address: address?,
+        domains: domains?,
+        tls: tls?,
+        limits: limits?,
+        place: value.place(),
+    })
+}
+
+pub(crate) fn admin(
+    value: &Value<'_>,
+    listen: Option<SocketAddr>,
+    addresses: &Unique,
+) -> Valid<Admin> {
+    let fields = value.fields(&["address"])?;
+    let address = fields.required("address", "127.0.0.1:9001", |value| {
+        address(value, listen, addresses)
+    });
+    Ok(Admin {
+        address: address?,
+        place: value.place(),
+    })
+}
+
+fn address(
+    value: &Value<'_>,
+    instead: Option<SocketAddr>,
+    addresses: &Unique,
+) -> Valid<SocketAddr> {
+    let help = "write an IP address and a port, such as 127.0.0.1:9000 or \"[::]:9000\"";
+    let written: SocketAddr = value.parsed(help, |text| {
+        text.parse()
+            .map_err(|_| format!("`{text}` is not an address"))
+    })?;
+    let address = instead.unwrap_or(written);
+    // Port 0 is another one each time.
+    if address.port() != 0 {
+        addresses.claim(value, &address.to_string(), "address")?;
+    }
+    Ok(address)
+}
+
+fn domain(value: &Value<'_>) -> Valid<String> {
+    let help = "write a host name such as `s3.example.com`, without a port and without `*.`";
+    value.parsed(help, |text| {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let valid = text.len() <= 253 && text.split('.').all(label);
+        match valid && text.parse::<IpAddr>().is_err() {
+            true => Ok(text.to_ascii_lowercase()),
+            false => Err(format!("`{text}` is not a domain")),
+        }
+    })
+}
+
+fn tls(value: &Value<'_>, base: &Path) -> Valid<Tls> {
+    let fields = value.fields(&["certificate", "key"])?;
+    let path = |value: &Value<'_>| Ok(base.join(value.text()?));
+    let certificate = fields.required("certificate", "cert.pem", path);
+    let key = fields.required("key", "key.pem", path);
+    Ok(Tls {
+        certificate: certificate?,
+        key: key?,
+        place: value.place(),
+    })
+}
+
+fn limits(value: &Value<'_>) -> Valid<Limits> {
+    let fields = value.fields(&[
+        "connections",
+        "header_bytes",
+        "header_timeout",
+        "idle_timeout",
+        "body_timeout",
+        "drain_timeout",
+    ])?;
+    let timeout = |name, default, min_ms| {
+        fields.or(name, default, |value| {
+            value.duration(Duration::from_millis(min_ms)..=Duration::from_secs(3600))
+        })
+    };
+    let default = Limits::default();
+    let connections = fields.or("connections", default.connections, |value| {
+        value.count(1..=1_000_000)
+    });
+    let header_bytes = fields.or("header_bytes", default.header_bytes, |value| {
+        value.size(8 << 10..=1 << 20)
+    });
+    let header_timeout = timeout("header_timeout", default.header_timeout, 100);
+    let idle_timeout = timeout("idle_timeout", default.idle_timeout, 100);
+    let body_timeout = timeout("body_timeout", default.body_timeout, 100);
+    let drain_timeout = timeout("drain_timeout", default.drain_timeout, 0);
+    Ok(Limits {
+        connections: connections?,
+        header_bytes: header_bytes?,
+        header_timeout: header_timeout?,
+        idle_timeout: idle_timeout?,
+        body_timeout: body_timeout?,
+        drain_timeout: drain_timeout?,
+    })
+}

@@ -1,0 +1,198 @@
+//! Which drives hold the data, and how it is spread over them.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::read::{Unique, Valid, Value};
+use crate::report::{Diagnostic, Place};
+
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// Where everything lies that is named with a relative path below.
+    pub data: PathBuf,
+    pub index: PathBuf,
+    pub sets: Vec<DriveSet>,
+    place: Place,
+}
+
+/// Drives that hold the shards of the same objects.
+#[derive(Debug, Clone)]
+pub struct DriveSet {
+    pub drives: Vec<PathBuf>,
+    pub data_shards: u8,
+    pub parity_shards: u8,
+    /// Of each drive.
+    places: Vec<Place>,
+}
+
+/// The codec works in a field of 256 elements.
+const SHARDS_MAX: u64 = 255;
+
+impl Storage {
+    /// A drive that is missing while others of its set are there has failed or
+    /// is not mounted; to make it anew would hide that. Where none is there, the
+    /// set is new.
+    pub(crate) fn check_files(&self) -> Vec<Diagnostic> {
+        let mut complaints = Vec::new();
+        if !self.data.exists() && !parent_exists(&self.data) {
+            let message = format!("the directory of {} does not exist", self.data.display());
+            let help = "create it, or correct `storage.data`";
+            complaints.push(self.place.complain(message, help));
+        }
+        for set in &self.sets {
+            let fresh = set.drives.iter().all(|drive| !drive.exists());
+            for (drive, place) in set.drives.iter().zip(&set.places) {
+                let shown = drive.display();
+                let below_data = drive.starts_with(&self.data);
+                let complaint = if drive.is_dir() {
+                    None
+                } else if drive.exists() {
+                    Some((format!("{shown} is not a directory"), "name a directory"))
+                } else if !fresh {
+                    Some((
+                        format!("the drive {shown} is missing, but others of its set are there"),
+                        "mount it; or create an empty directory in its place, to be rebuilt from the other drives",
+                    ))
+                } else if !below_data && !parent_exists(drive) {
+                    Some((
+                        format!("the directory of the drive {shown} does not exist"),
+                        "mount the drive, or correct the path",
+                    ))
+                } else {
+                    None
+                };
+                complaints.extend(complaint.map(|(message, help)| place.complain(message, help)));
+            }
+        }
+        complaints
+    }
+}
+
+fn parent_exists(path: &Path) -> bool {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => true,
+        Some(parent) => parent.is_dir(),
+        None => true,
+    }
+}
+
+/// The path without `.` and `..`, so that one place has one name.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
+}
+
+fn path_below(value: &Value<'_>, base: &Path) -> Valid<PathBuf> {
+    match value.text()? {
+        "" => Err(value.fail("the path is empty", "write a path")),
+        text => Ok(tidy(&base.join(text))),
+    }
+}
+
+pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Valid<Storage> {
+    let fields = value.fields(&["data", "index", "sets"])?;
+    let written = fields.or("data", tidy(&base.join("sluice-data")), |value| {
+        path_below(value, base)
+    });
+    let data = match data {
+        Some(data) => {
+            written?;
+            data.to_owned()
+        }
+        // The paths below it are checked even where it is invalid itself.
+        None => written.unwrap_or_default(),
+    };
+    let directories = Directories::default();
+    let index = fields.or("index", data.join("index"), |value| {
+        let index = path_below(value, &data)?;
+        directories.claim(value, &index, "index")?;
+        Ok(index)
+    });
+    let sets = fields.required(
+        "sets",
+        "[{drives: [..], data_shards: 4, parity_shards: 2}]",
+        |value| {
+            value.filled_list("name the drives of at least one set", |value| {
+                set(value, &data, &directories)
+            })
+        },
+    );
+    Ok(Storage {
+        index: index?,
+        sets: sets?,
+        place: fields.get("data").unwrap_or(value).place(),
+        data,
+    })
+}
+
+/// Directories of which none is another one, or inside of it.
+#[derive(Default)]
+struct Directories {
+    unique: Unique,
+    claimed: std::cell::RefCell<Vec<(PathBuf, String)>>,
+}
+
+impl Directories {
+    fn claim(&self, value: &Value<'_>, path: &Path, what: &str) -> Valid<()> {
+        let mut claimed = self.claimed.borrow_mut();
+        self.unique
+            .claim(value, &path.display().to_string(), what)?;
+        for (other, at) in claimed.iter() {
+            if other.starts_with(path) || path.starts_with(other) {
+                let (path, other) = (path.display(), other.display());
+                let message = format!("{path} and {other} (at `{at}`) lie inside of one another");
+                return Err(value.fail(message, "give each its own directory"));
+            }
+        }
+        claimed.push((path.to_owned(), value.path().to_owned()));
+        Ok(())
+    }
+}
+
+fn set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<DriveSet> {
+    let fields = value.fields(&["drives", "data_shards", "parity_shards"])?;
+    let drives = fields.required("drives", "[drive1, drive2, ..]", |value| {
+        value.filled_list("name a directory for each drive", |value| {
+            let path = path_below(value, data)?;
+            directories.claim(value, &path, "drive")?;
+            Ok((path, value.place()))
+        })
+    });
+    let shards =
+        |name, example| fields.required(name, example, |value| value.integer(1..=SHARDS_MAX));
+    let data_shards = shards("data_shards", "4");
+    let parity_shards = shards("parity_shards", "2");
+    let (drives, data_shards, parity_shards) = (drives?, data_shards?, parity_shards?);
+    let shards = data_shards + parity_shards;
+    if shards > SHARDS_MAX {
+        let message = format!("{data_shards} data and {parity_shards} parity shards are {shards}");
+        let help = format!("together they are at most {SHARDS_MAX}");
+        return Err(value.fail(message, help));
+    }
+    if drives.len() as u64 != shards {
+        let message = format!(
+            "{data_shards} data and {parity_shards} parity shards need {shards} drives, but {} are named",
+            drives.len()
+        );
+        let help = "change the list, or `data_shards` and `parity_shards`";
+        return Err(fields.get("drives").unwrap_or(value).fail(message, help));
+    }
+    let narrow = |shards| u8::try_from(shards).expect("shards are at most 255");
+    let (drives, places) = drives.into_iter().unzip();
+    Ok(DriveSet {
+        drives,
+        data_shards: narrow(data_shards),
+        parity_shards: narrow(parity_shards),
+        places,
+    })
+}

@@ -1,0 +1,227 @@
+//! Every file under `examples/` is a configuration without mistakes, and the
+//! embedded one is what a gateway without a configuration runs.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{
+    Config, Failure, FailureKind, Grant, Limits, Mode, Overrides, PluginLimits, PluginSource,
+    Reference, Secret,
+};
+use s3::Operation;
+
+#[test]
+fn every_example_is_without_mistakes() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut examples = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if let Err(report) = Config::load(&path) {
+            panic!("{report}");
+        }
+        examples += 1;
+    }
+    assert!(examples >= 4, "{examples} examples");
+}
+
+#[test]
+fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
+    let config = Config::embedded(&Overrides::default()).unwrap();
+    let [listener] = config.listeners.as_slice() else {
+        panic!("{:?}", config.listeners);
+    };
+    assert_eq!(listener.address.to_string(), "127.0.0.1:9000");
+    assert_eq!(config.admin.unwrap().address.to_string(), "127.0.0.1:9001");
+    assert_eq!(config.storage.data, Path::new("sluice-data"));
+    assert_eq!(config.storage.index, Path::new("sluice-data/index"));
+    let [set] = config.storage.sets.as_slice() else {
+        panic!("{:?}", config.storage.sets);
+    };
+    assert_eq!((set.data_shards, set.parity_shards), (4, 2));
+    let drives = (1..=6).map(|n| PathBuf::from(format!("sluice-data/drive{n}")));
+    assert_eq!(set.drives, drives.collect::<Vec<_>>());
+    let [root] = config.accounts.as_slice() else {
+        panic!("{:?}", config.accounts);
+    };
+    assert_eq!(root.roles, ["bucket-provisioner"]);
+    assert_eq!(
+        root.keys[0].secret_key,
+        Reference::File("sluice-data/root.secret-key".into())
+    );
+    let plugins = config.plugins.iter();
+    let plugins: Vec<_> = plugins
+        .map(|plugin| (&plugin.name[..], &plugin.source))
+        .collect();
+    let builtin = |name: &str| PluginSource::Builtin(name.to_owned());
+    assert_eq!(
+        plugins,
+        [("auth", &builtin("auth")), ("acl", &builtin("acl"))]
+    );
+    let chain: Vec<_> = config.chain.iter().map(|step| &step.plugin[..]).collect();
+    assert_eq!(chain, ["auth", "acl"]);
+}
+
+/// The comments of the embedded configuration call its values the defaults.
+#[test]
+fn what_the_embedded_configuration_spells_out_is_what_a_short_one_gets() {
+    let short = "
+version: 1
+storage: {sets: [{drives: [a, b, c], data_shards: 2, parity_shards: 1}]}
+accounts: [{id: me}]
+";
+    let short = Config::parse(short, "short.yaml", Path::new("/etc")).unwrap();
+    let full = Config::embedded(&Overrides::default()).unwrap();
+    let shown = |limits: &Limits| format!("{limits:?}");
+    assert_eq!(short.listeners[0].address, full.listeners[0].address);
+    assert_eq!(shown(&short.listeners[0].limits), shown(&Limits::default()));
+    assert_eq!(shown(&full.listeners[0].limits), shown(&Limits::default()));
+    assert_eq!(short.region, full.region);
+    assert_eq!(short.storage.data, Path::new("/etc/sluice-data"));
+    assert_eq!(short.accounts[0].display_name, "me");
+    assert!(short.admin.is_none());
+    for plugin in full.plugins.iter().chain(&short.plugins) {
+        assert_eq!(plugin.limits, PluginLimits::default(), "{}", plugin.name);
+    }
+    let chain = |config: &Config| -> Vec<String> {
+        config
+            .chain
+            .iter()
+            .map(|step| step.plugin.clone())
+            .collect()
+    };
+    assert_eq!(chain(&short), chain(&full));
+}
+
+#[test]
+fn the_command_line_overrides_addresses_the_data_directory_and_the_first_key() {
+    let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let overrides = Overrides {
+        data: Some("/tmp/elsewhere".into()),
+        listen: Some(address("127.0.0.1:0")),
+        admin: Some(address("127.0.0.1:0")),
+        access_key: Some(Secret::new("from-the-environment")),
+        secret_key: None,
+    };
+    let config = Config::embedded(&overrides).unwrap();
+    assert_eq!(config.listeners[0].address, address("127.0.0.1:0"));
+    assert_eq!(config.admin.unwrap().address, address("127.0.0.1:0"));
+    let drive = Path::new("/tmp/elsewhere/drive6");
+    assert_eq!(config.storage.sets[0].drives[5], drive);
+    let key = &config.accounts[0].keys[0];
+    let literal = Reference::Literal(Secret::new("from-the-environment"));
+    assert_eq!(key.access_key, literal);
+    let file = Reference::File("/tmp/elsewhere/root.secret-key".into());
+    assert_eq!(key.secret_key, file);
+
+    let clash = Overrides {
+        listen: Some(address("127.0.0.1:9001")),
+        ..Overrides::default()
+    };
+    let report = Config::embedded(&clash).unwrap_err();
+    assert_eq!(report.diagnostics[0].path, "admin.address");
+}
+
+#[test]
+fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/custom-plugin.yaml");
+    let config = Config::load(&path).unwrap();
+    let plugin = config.plugin("require-tag").unwrap();
+    let file = path.with_file_name("plugins/require_tag.wasm");
+    assert_eq!(plugin.source, PluginSource::File(file));
+    assert_eq!(plugin.limits.cpu, Duration::from_millis(2));
+    assert_eq!(plugin.limits.memory, 4 << 20);
+    assert_eq!(plugin.limits.output, PluginLimits::default().output);
+    assert_eq!(
+        plugin.on_failure.kinds[&FailureKind::Overload],
+        Failure::Answer(s3::Code::SlowDown)
+    );
+    assert!(plugin.grants.is_empty());
+    let auth = config.plugin("auth").unwrap();
+    assert!(auth.grants.contains(&Grant::Identity));
+
+    // The insert comes after its anchor, with the buckets of its entry.
+    let uploads = [Operation::PutObject, Operation::CreateMultipartUpload];
+    type Expected<'a> = (&'a str, &'a [Operation], &'a [&'a str], &'a str, Mode);
+    let expected: [Expected<'_>; 4] = [
+        ("auth", &[], &[], "{}", Mode::Enforce),
+        ("acl", &[], &[], "{}", Mode::Enforce),
+        (
+            "require-tag",
+            &uploads,
+            &["finance-*"],
+            r#"{"key":"cost-centre"}"#,
+            Mode::Shadow,
+        ),
+        (
+            "require-tag",
+            &uploads,
+            &["prod-*"],
+            r#"{"key":"team"}"#,
+            Mode::Enforce,
+        ),
+    ];
+    assert_eq!(config.chain.len(), expected.len());
+    for (step, (plugin, operations, buckets, settings, mode)) in config.chain.iter().zip(expected) {
+        let globs: Vec<_> = step.buckets.iter().map(|glob| glob.as_str()).collect();
+        assert_eq!(step.plugin, plugin);
+        assert_eq!(step.operations, operations);
+        assert_eq!(globs, buckets);
+        assert_eq!(step.settings.to_string(), settings);
+        assert_eq!(step.mode, mode);
+    }
+    assert_eq!(config.chain[2].place.path(), "buckets[0].insert[0]");
+    assert_eq!(config.chain[3].place.path(), "chain[2]");
+}
+
+#[test]
+fn inserts_stand_before_the_first_and_after_the_last_use_of_their_anchor() {
+    let text = "
+version: 1
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts: [{id: me}]
+plugins:
+  a: {source: builtin:a}
+  b: {source: builtin:b}
+  x: {source: builtin:x}
+  y: {source: builtin:y}
+chain: [{use: a}, {use: b}, {use: a}]
+buckets:
+  - match: [one]
+    insert: [{after: a, use: x}, {before: a, use: y}, {after: a, use: y}]
+  - match: [two]
+    insert: [{before: b, use: x}, {after: a, use: x, mode: off}]
+";
+    let config = Config::parse(text, "inserts.yaml", Path::new("")).unwrap();
+    let chain: Vec<_> = config
+        .chain
+        .iter()
+        .map(|step| match step.buckets.first() {
+            Some(bucket) => format!("{}@{}", step.plugin, bucket.as_str()),
+            None => step.plugin.clone(),
+        })
+        .collect();
+    assert_eq!(
+        chain.join(" "),
+        "y@one a x@two b a x@one y@one x@two",
+        "{chain:?}"
+    );
+}
+
+#[test]
+fn an_alias_stands_for_what_it_names() {
+    let text = "
+version: 1
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts: [{id: me}]
+plugins:
+  a: {source: builtin:a, limits: &limits {cpu: 7ms}}
+  b: {source: builtin:b, limits: *limits}
+chain: [{use: a}, {use: b}]
+";
+    let config = Config::parse(text, "alias.yaml", Path::new("")).unwrap();
+    for plugin in &config.plugins {
+        assert_eq!(plugin.limits.cpu, Duration::from_millis(7));
+    }
+}
