@@ -54,12 +54,15 @@ pub(crate) fn document<'a>(
     complaints: &'a Complaints,
 ) -> Result<Value<'a>, Report> {
     let node = yaml::parse(text).map_err(|fault| {
-        // Where the secrets are is not known yet: a line that names one is not shown.
+        // Where the secrets are is not known yet: a line that names one is not
+        // shown, nor is the line after it.
+        let mut named = false;
         let shown: Vec<&str> = text
             .lines()
-            .map(|line| match line.to_lowercase().contains("secret") {
-                true => "...",
-                false => line,
+            .map(|line| {
+                let names = line.to_lowercase().contains("secret");
+                let hidden = std::mem::replace(&mut named, names) || names;
+                if hidden { "..." } else { line }
             })
             .collect();
         let source = Source::new(file, &shown.join("\n"), &[]);

@@ -107,7 +107,7 @@ pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Va
     let data = match data {
         Some(data) => {
             written?;
-            data.to_owned()
+            tidy(data)
         }
         // The paths below it are checked even where it is invalid itself.
         None => written.unwrap_or_default(),

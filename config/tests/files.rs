@@ -96,6 +96,24 @@ chain: []
 }
 
 #[test]
+fn a_data_directory_that_does_not_exist_yet_can_be_spelled_in_any_way() {
+    for data in [
+        "fresh-data",
+        "./fresh-data",
+        "x/../fresh-data",
+        "./././fresh-data/",
+    ] {
+        let overrides = Overrides {
+            data: Some(data.into()),
+            ..Overrides::default()
+        };
+        let config = Config::embedded(&overrides).unwrap();
+        assert_eq!(paths(&config.check_files()), [], "{data}");
+        assert_eq!(config.storage.data, Path::new("fresh-data"), "{data}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_reported_like_any_mistake() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sluice.yaml");

@@ -684,6 +684,7 @@ fn a_report_never_shows_a_secret() {
             "accounts: [{{id: a, keys: [{{access_key: AKIA, secret_key: {{text: {secret}}}}}]}}]"
         ),
         format!("accounts: [{{id: a, keys: [{{access_key: AKIA, secret_key: {secret}}}]]"),
+        format!("accounts:\n- keys:\n  - secret_key:\n     [{secret}: {{\n"),
         format!(
             "accounts:\n- id: [a]\n  keys:\n  - access_key: AKIA\n    secret_key: |\n      {secret}\n"
         ),
