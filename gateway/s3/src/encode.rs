@@ -1,4 +1,4 @@
-//! Percent-encoding, out of and into URLs.
+//! Percent-encoding, out of and into URLs, and hexadecimal.
 
 use std::borrow::Cow;
 
@@ -16,6 +16,38 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
 /// those that do not take `+` for one.
 pub fn key(text: &str) -> String {
     utf8_percent_encode(text, KEY).to_string()
+}
+
+/// In lower case, as signatures, digests and etags are written.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    bytes
+        .iter()
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
+        .collect()
+}
+
+/// Only lower case, so that every digest has one spelling.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
 }
 
 /// Why text could not be decoded.
@@ -87,5 +119,15 @@ mod tests {
         }
         assert_eq!(decode_form("a+b%2B").as_deref(), Ok("a b+"));
         assert_eq!(decode_form("%+1"), Err(DecodeError::Escape));
+    }
+
+    #[test]
+    fn hexadecimal_has_one_spelling() {
+        let bytes: Vec<_> = (0..=255).collect();
+        let text = hex(&bytes);
+        assert_eq!(unhex(&text), Some(bytes));
+        for wrong in ["a", "AB", "0x", " 1", "é0"] {
+            assert_eq!(unhex(wrong), None, "{wrong}");
+        }
     }
 }

@@ -9,7 +9,7 @@ pub mod conditional;
 pub mod encode;
 pub mod error;
 pub mod head;
-mod hex;
+pub mod listing;
 pub mod metadata;
 pub mod operation;
 pub mod payload;

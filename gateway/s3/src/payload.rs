@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::checksum::{self, Algorithm};
+use crate::encode::unhex;
 use crate::error::{Code, Error};
 use crate::head::Head;
-use crate::hex;
 use crate::operation::Operation;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,8 @@ pub struct Payload {
     pub content_md5: Option<[u8; 16]>,
     pub sha256: ContentSha256,
     pub checksum: Option<ExpectedChecksum>,
-    /// The checksum to compute where none is expected.
+    /// The checksum to compute where none is expected: S3 keeps one with every
+    /// object.
     pub algorithm: Option<Algorithm>,
     /// The content comes in chunks of `aws-chunked`.
     pub aws_chunked: bool,
@@ -122,16 +123,19 @@ impl ContentSha256 {
                     .because("Signatures of version 4A are not supported.")
                     .with("Header", "x-amz-content-sha256"));
             }
-            digest => hex::decode_32(digest).map(Self::Digest).ok_or_else(|| {
-                Error::new(Code::InvalidArgument)
-                    .because(
-                        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
+            digest => unhex(digest)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(Self::Digest)
+                .ok_or_else(|| {
+                    Error::new(Code::InvalidArgument)
+                        .because(
+                            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
                          STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
                          STREAMING-AWS4-HMAC-SHA256-PAYLOAD, \
                          STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
-                    )
-                    .argument("x-amz-content-sha256", text)
-            })?,
+                        )
+                        .argument("x-amz-content-sha256", text)
+                })?,
         })
     }
 }
@@ -224,6 +228,11 @@ fn asked_algorithm(
                  x-amz-checksum-* or x-amz-trailer headers were found.",
             ))
         }
-        _ => Ok(kept.or(sent)),
+        _ => Ok(kept.or(sent).or(match head.operation {
+            Operation::PutObject | Operation::PostObject | Operation::UploadPart => {
+                Some(Algorithm::Crc64Nvme)
+            }
+            _ => None,
+        })),
     }
 }

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::hex;
+use crate::encode::hex;
 
 /// A key for one day, region and service, derived from a secret access key.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ impl SigningKey {
 
     /// In lower-case hexadecimal.
     pub fn sign(&self, string_to_sign: &str) -> String {
-        hex::encode(&hmac(&self.0, string_to_sign.as_bytes()))
+        hex(&hmac(&self.0, string_to_sign.as_bytes()))
     }
 
     /// Takes the same time whatever the signature is.
@@ -77,13 +77,13 @@ impl SignatureChain {
     }
 
     pub(crate) fn verify_chunk(&mut self, content: [u8; 32], signature: &str) -> bool {
-        let empty = hex::encode(&Sha256::digest(b""));
-        let hashes = format!("{empty}\n{}", hex::encode(&content));
+        let empty = hex(&Sha256::digest(b""));
+        let hashes = format!("{empty}\n{}", hex(&content));
         self.verify("AWS4-HMAC-SHA256-PAYLOAD", &hashes, signature)
     }
 
     pub(crate) fn verify_trailer(&mut self, content: [u8; 32], signature: &str) -> bool {
-        let hash = hex::encode(&content);
+        let hash = hex(&content);
         self.verify("AWS4-HMAC-SHA256-TRAILER", &hash, signature)
     }
 

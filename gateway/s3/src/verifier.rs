@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::checksum::{Algorithm, Hasher};
 use crate::chunked::{Decoder, Piece};
+use crate::encode::hex;
 use crate::error::{Code, Error};
-use crate::hex;
 use crate::payload::{ContentSha256, ExpectedChecksum, Payload, too_large};
 use crate::sigv4::StreamKey;
 
@@ -23,15 +23,14 @@ use crate::sigv4::StreamKey;
 pub struct Digests {
     pub length: u64,
     pub md5: [u8; 16],
-    /// The checksum that was expected, or else the one that S3 keeps with every
-    /// object, in base64.
-    pub checksum: (Algorithm, String),
+    /// In base64; `None` where the payload neither brings one nor asks for one.
+    pub checksum: Option<(Algorithm, String)>,
 }
 
 impl Digests {
-    /// The MD5 in hexadecimal, as an etag is made of it.
-    pub fn md5_hex(&self) -> String {
-        hex::encode(&self.md5)
+    /// The etag of an object that consists of this content alone.
+    pub fn etag(&self) -> String {
+        hex(&self.md5)
     }
 }
 
@@ -53,7 +52,7 @@ struct Content {
     length_max: u64,
     md5: Md5,
     sha256: Option<Sha256>,
-    checksum: Hasher,
+    checksum: Option<Hasher>,
 }
 
 impl Verifier {
@@ -69,10 +68,8 @@ impl Verifier {
             ContentSha256::Digest(digest) => Some(digest),
             _ => None,
         };
-        let algorithm = match &payload.checksum {
-            Some(expected) => expected.algorithm(),
-            None => payload.algorithm.unwrap_or(Algorithm::Crc64Nvme),
-        };
+        let expected = payload.checksum.as_ref().map(ExpectedChecksum::algorithm);
+        let algorithm = expected.or(payload.algorithm);
         Ok(Self {
             decoder,
             content: Content {
@@ -81,7 +78,7 @@ impl Verifier {
                 length_max: payload.length_max,
                 md5: Md5::new(),
                 sha256: expected_sha256.map(|_| Sha256::new()),
-                checksum: Hasher::new(algorithm),
+                checksum: algorithm.map(Hasher::new),
             },
             expected_md5: payload.content_md5,
             expected_sha256,
@@ -145,8 +142,8 @@ impl Verifier {
             let computed: [u8; 32] = sha256.finalize().into();
             if computed != expected {
                 return Err(Error::new(Code::XAmzContentSHA256Mismatch)
-                    .with("ClientComputedContentSHA256", hex::encode(&expected))
-                    .with("S3ComputedContentSHA256", hex::encode(&computed)));
+                    .with("ClientComputedContentSHA256", hex(&expected))
+                    .with("S3ComputedContentSHA256", hex(&computed)));
             }
         }
         let md5: [u8; 16] = md5.finalize().into();
@@ -158,8 +155,7 @@ impl Verifier {
                 .with("ExpectedDigest", BASE64_STANDARD.encode(expected))
                 .with("CalculatedDigest", BASE64_STANDARD.encode(md5)));
         }
-        let algorithm = checksum.algorithm();
-        let checksum = checksum.finish();
+        let checksum = checksum.map(|hasher| (hasher.algorithm(), hasher.finish()));
         let expected = match self.expected_checksum {
             None => None,
             Some(ExpectedChecksum::Header(_, value)) => Some(value),
@@ -168,23 +164,13 @@ impl Verifier {
                     .because("The trailer that the request announced is missing.")
             })?),
         };
-        if let Some(expected) = expected {
-            if !algorithm.is_value(&expected) {
-                let name = algorithm.header();
-                return Err(Error::new(Code::InvalidRequest)
-                    .because(format!("Value for {name} trailing header is invalid.")));
-            }
-            if expected != checksum {
-                let name = algorithm.name();
-                return Err(Error::new(Code::BadDigest).because(format!(
-                    "The {name} you specified did not match the calculated checksum."
-                )));
-            }
+        if let (Some(expected), Some((algorithm, computed))) = (expected, &checksum) {
+            compare(*algorithm, &expected, computed)?;
         }
         Ok(Digests {
             length,
             md5,
-            checksum: (algorithm, checksum),
+            checksum,
         })
     }
 }
@@ -207,12 +193,29 @@ impl Content {
         }
         self.length = self.length.saturating_add(bytes.len() as u64);
         self.md5.update(&bytes);
-        self.checksum.update(&bytes);
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(&bytes);
+        }
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(&bytes);
         }
         out.push(bytes);
     }
+}
+
+fn compare(algorithm: Algorithm, expected: &str, computed: &str) -> Result<(), Error> {
+    if !algorithm.is_value(expected) {
+        let name = algorithm.header();
+        return Err(Error::new(Code::InvalidRequest)
+            .because(format!("Value for {name} trailing header is invalid.")));
+    }
+    if expected != computed {
+        let name = algorithm.name();
+        return Err(Error::new(Code::BadDigest).because(format!(
+            "The {name} you specified did not match the calculated checksum."
+        )));
+    }
+    Ok(())
 }
 
 fn http_trailer(

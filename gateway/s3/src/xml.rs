@@ -1,6 +1,24 @@
 //! XML, out and in: the only module that knows how it is written.
 //!
-//! What comes out is always well-formed, whatever the texts in it are.
+//! What comes out is always well-formed, whatever the texts in it are. What goes
+//! in is read element by element, without entities or a DTD, and is bounded.
+
+mod answer;
+mod body;
+mod parser;
+
+pub use answer::{
+    DeleteOutcome, Names, complete_multipart_upload_result, copy_object_result, copy_part_result,
+    delete_result, initiate_multipart_upload_result, list_all_my_buckets_result,
+    list_multipart_uploads_result, list_objects_result, list_objects_v2_result, list_parts_result,
+    location_constraint,
+};
+pub use body::{
+    CompletedPart, CreateBucketConfiguration, DeleteRequest, DeleteTarget,
+    parse_complete_multipart_upload, parse_create_bucket_configuration, parse_delete,
+};
+
+const NAMESPACE: &str = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
 /// An XML document while it is written.
 #[derive(Debug)]
@@ -31,6 +49,15 @@ impl Document {
         self.open(name, "");
         escape(text, &mut self.0);
         self.close(name);
+    }
+
+    /// The outermost element of an answer.
+    fn root(name: &str, content: impl FnOnce(&mut Self)) -> String {
+        let mut document = Self::new();
+        document.open(name, NAMESPACE);
+        content(&mut document);
+        document.close(name);
+        document.finish()
     }
 
     fn open(&mut self, name: &str, attributes: &str) {
