@@ -97,7 +97,6 @@ impl Chain {
         Operation::ListMultipartUploads,
         Operation::DeleteObjects,
         Operation::PostObject,
-        Operation::GetBucketLocation,
         Operation::GetBucketVersioning,
         Operation::PutBucketVersioning,
         Operation::PutObject,
@@ -169,6 +168,15 @@ impl Chain {
         }))
     }
 
+    /// A chain without plugins: it permits nothing.
+    pub fn empty() -> Arc<Self> {
+        Arc::new(Self {
+            links: Vec::new(),
+            accounts: Accounts::none(),
+            claimants: Vec::new(),
+        })
+    }
+
     /// Whether a plugin serves this operation.
     pub fn claims(&self, operation: Operation) -> bool {
         self.claimant(operation).is_some()
@@ -215,7 +223,10 @@ impl Link {
             let plugin = plugin.name().to_owned();
             metrics::histogram!("sluice_plugin_seconds", "plugin" => plugin, "phase" => phase.name())
         });
-        let settings = step.settings.to_string();
+        let settings = match step.settings {
+            serde_json::Value::Null => "{}".to_owned(),
+            settings => settings.to_string(),
+        };
         let mut first = Instance::start(&plugin.pre, &plugin.profile, accounts, LOAD_CPU)
             .map_err(Fault::Failed)?;
         first

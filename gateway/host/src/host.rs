@@ -62,6 +62,9 @@ type Place = Arc<Mutex<Weak<Component>>>;
 const PACKAGE: &str = "sluice:policy";
 const VERSION: &str = "0.1";
 
+/// The unit of a guest's memory.
+const PAGE: usize = 64 << 10;
+
 impl Host {
     pub fn new(settings: Settings) -> Result<Arc<Self>, HostError> {
         let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
@@ -174,19 +177,15 @@ impl Host {
         for (import, _) in code.component_type().imports(&self.engine) {
             check_import(source, import)?;
         }
-        if let Some(needs) = code.resources_required() {
-            let limit = source.limits.memory as u64;
-            match needs.max_initial_memory_size {
-                Some(len) if len > limit => {
-                    return Err(LoadError::Limits {
-                        plugin: plugin(),
-                        reason: format!(
-                            "it begins with {len} bytes of memory, more than its limit of {limit}"
-                        ),
-                    });
-                }
-                _ => {}
-            }
+        let limit = source.limits.memory;
+        let pages = code
+            .resources_required()
+            .and_then(|needs| needs.max_initial_memory_size);
+        if pages.is_some_and(|pages| pages > (limit / PAGE) as u64) {
+            return Err(LoadError::Limits {
+                plugin: plugin(),
+                reason: format!("it begins with more memory than its limit of {limit} bytes"),
+            });
         }
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld {
             plugin: plugin(),

@@ -183,10 +183,10 @@ mod tests {
         for (code, status, name, expected) in [
             ("NoSuchKey", None, "NoSuchKey", 404),
             ("NoSuchKey", Some(200), "NoSuchKey", 404),
-            ("QuotaExceeded", Some(429), "QuotaExceeded", 429),
-            ("QuotaExceededHere", None, "QuotaExceededHere", 403),
-            ("QuotaExceededHere", Some(200), "QuotaExceededHere", 403),
-            ("<script/>", Some(400), "AccessDenied", 403),
+            ("QuotaSpent", Some(429), "QuotaSpent", 429),
+            ("QuotaSpent", None, "QuotaSpent", 403),
+            ("QuotaSpent", Some(200), "QuotaSpent", 403),
+            ("<script/>", Some(400), "AccessDenied", 400),
             ("", None, "AccessDenied", 403),
             ("a\r\nb", None, "AccessDenied", 403),
         ] {

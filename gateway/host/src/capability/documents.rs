@@ -87,7 +87,7 @@ impl documents::Host for State {
         if content.len() > CONTENT_LEN_MAX {
             return Err(Failure::new(FailureKind::Output, "a document of more than 64 KiB").into());
         }
-        self.spend_output(name.len() + content.len())?;
+        self.spend_output(content.len())?;
         self.written(scope)?
             .insert(name, Some(Bytes::from(content)));
         match &self.call {

@@ -1,0 +1,214 @@
+//! What is loaded, and what is refused with a reason the operator understands.
+
+mod guest;
+
+use std::sync::Arc;
+
+use guest::{Guest, People, constant};
+use host::{
+    Chain, ChainError, FailurePolicy, Grant, LoadError, Mode, OnFailure, Phase, Plugin, Source,
+};
+use s3::Operation;
+
+fn load(source: Source) -> Result<Arc<Plugin>, LoadError> {
+    guest::host().load(source)
+}
+
+/// Loading fails, and the message has all of these words.
+fn refused(source: Source, words: &[&str]) {
+    let message = load(source).unwrap_err().to_string();
+    for word in words {
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+}
+
+#[test]
+fn a_plugin_says_what_it_is() {
+    let guest = Guest::new()
+        .on(
+            Phase::Authorize,
+            &[Operation::PutObject],
+            &["x-amz-grant-*"],
+        )
+        .claim(Operation::GetBucketCors);
+    let plugin = load(guest.source()).unwrap();
+    let manifest = plugin.manifest();
+    assert_eq!(manifest.claims, [Operation::GetBucketCors]);
+    let [interest] = &manifest.interests[..] else {
+        panic!("{manifest:?}");
+    };
+    assert_eq!(interest.phase, Phase::Authorize);
+    assert_eq!(interest.operations, [Operation::PutObject]);
+    assert_eq!(interest.headers, ["x-amz-grant-*"]);
+}
+
+#[test]
+fn an_import_without_its_grant_is_named() {
+    let asking = Guest::new()
+        .named("auth")
+        .import("clock", "now-ms", "(result i64)")
+        .authorize(|image| format!("(drop (call $now-ms)) {}", constant(image.abstain())));
+    let import = "sluice:policy/clock@0.1.0";
+    refused(asking.source(), &["`auth`", import, "grant `clock`"]);
+    refused(asking.clone().grant(Grant::Identity).source(), &[import]);
+    load(asking.grant(Grant::Clock).source()).unwrap();
+}
+
+/// A component that imports this, and nothing else of interest.
+fn importing(import: &str) -> Source {
+    let component = format!("(component (import \"{import}\" (instance)))");
+    Source {
+        component: wat::parse_str(component).unwrap(),
+        ..Guest::new().named("odd").source()
+    }
+}
+
+#[test]
+fn an_import_that_is_not_in_the_contract_is_named() {
+    for import in [
+        "wasi:cli/environment@0.2.0",
+        "sluice:policy/sockets@0.1.0",
+        "sluice:other/request@0.1.0",
+        "env",
+    ] {
+        refused(importing(import), &["`odd`", import]);
+    }
+    refused(
+        importing("sluice:policy/request@0.2.0"),
+        &["another version", "0.2.0"],
+    );
+    refused(importing("sluice:policy/request"), &["another version"]);
+}
+
+#[test]
+fn a_component_without_all_exports_is_refused() {
+    // The encoder would not build one that has some.
+    let empty = Source {
+        component: wat::parse_str("(component)").unwrap(),
+        ..Guest::new().source()
+    };
+    refused(empty, &["does not fit the contract", "no export"]);
+}
+
+#[test]
+fn what_is_not_a_component_is_refused() {
+    let sound = Guest::allowing().component();
+    let broken = |component: Vec<u8>| Source {
+        component,
+        ..Guest::new().source()
+    };
+    let not_a_component = ["`test`", "not a WebAssembly component"];
+    for len in [0, 1, 4, 7, 9, sound.len() / 2, sound.len() - 1] {
+        refused(broken(sound[..len].to_vec()), &not_a_component);
+    }
+    refused(broken(b"(component)".to_vec()), &not_a_component);
+    refused(broken(b"\x7fELF\x02\x01\x01".to_vec()), &not_a_component);
+    refused(
+        broken(wat::parse_str("(module)").unwrap()),
+        &not_a_component,
+    );
+    // Code that was compiled elsewhere would be believed without a check.
+    let engine = wasmtime::Engine::default();
+    let compiled = engine.precompile_component(&sound).unwrap();
+    refused(broken(compiled), &not_a_component);
+}
+
+#[test]
+fn a_flipped_bit_never_brings_the_host_down() {
+    let sound = Guest::allowing().component();
+    let step = sound.len() / 200;
+    for place in (0..sound.len()).step_by(step.max(1)) {
+        for bit in [0, 7] {
+            let mut component = sound.clone();
+            component[place] ^= 1 << bit;
+            let source = Source {
+                component,
+                ..Guest::new().source()
+            };
+            // Some flips change a constant and nothing that could be noticed.
+            let _ = load(source);
+        }
+    }
+}
+
+#[test]
+fn the_digest_decides_what_is_compiled() {
+    let source = Guest::allowing().source();
+    let digest = load(source.clone()).unwrap().digest();
+    let expecting = |digest| Source {
+        digest: Some(digest),
+        ..source.clone()
+    };
+    load(expecting(digest)).unwrap();
+    refused(expecting([0; 32]), &["`test`", "sha256:0000"]);
+}
+
+#[test]
+fn a_name_is_one_that_documents_can_be_kept_under() {
+    for name in ["", "a/b", "Upper", "a b", "..", &"a".repeat(65)] {
+        refused(Guest::new().named(name).source(), &["the name of a plugin"]);
+    }
+}
+
+#[test]
+fn failing_open_where_it_lets_anybody_in_needs_to_be_accepted() {
+    let open = |accept_risk| FailurePolicy {
+        default: OnFailure::Open,
+        accept_risk,
+        ..FailurePolicy::default()
+    };
+    let deciding = Guest::allowing().on_failure(open(false));
+    refused(deciding.source(), &["accept_risk"]);
+    load(deciding.on_failure(open(true)).source()).unwrap();
+    let adding = Guest::new().respond(|image| constant(image.headers(&[])));
+    load(adding.on_failure(open(false)).source()).unwrap();
+}
+
+/// Building a chain of these fails with these messages.
+fn faulty(guests: &[Guest], faults: &[&str]) {
+    let host = guest::host();
+    let steps = guests.iter().map(|guest| guest.step(host)).collect();
+    let errors = Chain::new(steps, Arc::new(People)).unwrap_err();
+    let errors: Vec<String> = errors.iter().map(ChainError::to_string).collect();
+    assert_eq!(errors, faults);
+}
+
+#[test]
+fn an_operation_is_served_by_one_plugin_and_native_ones_by_none() {
+    let cors = |name| Guest::new().named(name).claim(Operation::GetBucketCors);
+    faulty(
+        &[cors("one"), Guest::allowing(), cors("two")],
+        &["step 2, plugin `two`: GetBucketCors is served by step 0 already"],
+    );
+    faulty(
+        &[Guest::new().claim(Operation::GetObject)],
+        &["step 0, plugin `test`: GetObject is served by the gateway itself and cannot be claimed"],
+    );
+    let chain = guest::chain(&[cors("one"), cors("two").mode(Mode::Off)]);
+    assert!(chain.claims(Operation::GetBucketCors));
+    assert!(!chain.claims(Operation::PutBucketCors));
+    let shadow = guest::chain(&[cors("one").mode(Mode::Shadow)]);
+    assert!(!shadow.claims(Operation::GetBucketCors));
+}
+
+#[test]
+fn all_faults_of_a_chain_are_told_at_once() {
+    let picky = Guest::new()
+        .named("picky")
+        .configure(|image| constant(image.refusal("`key` is missing")));
+    let broken = Guest::new()
+        .named("broken")
+        .configure(|_| "(unreachable)".to_owned());
+    faulty(
+        &[
+            picky.clone(),
+            Guest::allowing(),
+            broken,
+            picky.mode(Mode::Off),
+        ],
+        &[
+            "step 0, plugin `picky`: the settings are refused: `key` is missing",
+            "step 2, plugin `broken`: it failed when it read its settings: trap: wasm trap: wasm `unreachable` instruction executed",
+        ],
+    );
+}

@@ -1,0 +1,434 @@
+//! What a chain makes of the answers of its plugins.
+
+mod guest;
+
+use guest::{Guest, Image, SECRET, chain, code, constant, constants, decide, facts, resource, run};
+use host::{FailurePolicy, Glob, Grant, Match, Mode, OnFailure, Principal};
+use http::{HeaderMap, StatusCode};
+use s3::Operation;
+use s3::sigv4::SigningKey;
+
+#[test]
+fn a_denial_outweighs_every_permission_and_silence_permits_nothing() {
+    let (allow, abstain, deny) = (Guest::allowing, Guest::abstaining, || Guest::denying("Own"));
+    let trap = || Guest::new().authorize(|_| "(unreachable)".to_owned());
+    let open = || {
+        trap().on_failure(FailurePolicy {
+            default: OnFailure::Open,
+            accept_risk: true,
+            ..FailurePolicy::default()
+        })
+    };
+    let closed = || trap().on_failure(FailurePolicy::default());
+    for (guests, expected) in [
+        (vec![], "AccessDenied"),
+        (vec![allow()], "ok"),
+        (vec![abstain()], "AccessDenied"),
+        (vec![deny()], "Own"),
+        (vec![abstain(), allow()], "ok"),
+        (vec![allow(), abstain()], "ok"),
+        (vec![allow(), deny()], "Own"),
+        (vec![deny(), allow()], "Own"),
+        (vec![abstain(), deny(), allow()], "Own"),
+        (vec![allow(), trap()], "trap"),
+        (vec![allow(), closed()], "AccessDenied"),
+        (vec![allow(), open()], "ok"),
+        (vec![open()], "AccessDenied"),
+        (vec![open(), deny()], "Own"),
+        // In shadow, nothing counts; switched off, nothing is asked.
+        (vec![allow(), deny().mode(Mode::Shadow)], "ok"),
+        (vec![allow(), trap().mode(Mode::Shadow)], "ok"),
+        (vec![allow().mode(Mode::Shadow)], "AccessDenied"),
+        (vec![deny(), allow().mode(Mode::Shadow)], "Own"),
+        (vec![allow(), deny().mode(Mode::Off)], "ok"),
+    ] {
+        assert_eq!(decide(&chain(&guests)), expected, "{guests:?}");
+    }
+}
+
+#[test]
+fn what_was_denied_by_failure_says_so_without_saying_more() {
+    let trap = Guest::new().authorize(|_| "(unreachable)".to_owned());
+    let chain = chain(&[trap.on_failure(FailurePolicy::default())]);
+    let get = facts("GET", "/prod-a/key");
+    let error = chain
+        .begin(get.clone())
+        .authorize(&resource(&get))
+        .unwrap_err();
+    assert_eq!(error.status(), StatusCode::FORBIDDEN);
+    assert!(error.message().contains("could not be evaluated"));
+    assert!(!error.message().contains("unreachable"));
+}
+
+#[test]
+fn a_fresh_instance_knows_nothing_of_the_one_before() {
+    // Permits the first call of an instance only.
+    let counting = Guest::new().authorize(|image| {
+        let (allow, deny) = (image.allow(), image.deny("Again"));
+        format!(
+            "(global.set $count (i32.add (global.get $count) (i32.const 1)))
+             (i32.store (i32.const 200000) (i32.add (i32.load (i32.const 200000)) (i32.const 1)))
+             (select (i32.const {allow}) (i32.const {deny})
+                (i32.and (i32.eq (global.get $count) (i32.const 1))
+                         (i32.eq (i32.load (i32.const 200000)) (i32.const 1))))"
+        )
+    });
+    let fresh = chain(&[counting.clone()]);
+    for _ in 0..100 {
+        assert_eq!(decide(&fresh), "ok");
+    }
+    // Within one request it is the same instance.
+    let get = facts("GET", "/prod-a/key");
+    let mut run = fresh.begin(get.clone());
+    assert_eq!(code(&run.authorize(&resource(&get))), "ok");
+    assert_eq!(code(&run.authorize(&resource(&get))), "Again");
+    let reused = chain(&[counting.reused()]);
+    assert_eq!(decide(&reused), "ok");
+    assert_eq!(decide(&reused), "Again");
+}
+
+#[test]
+fn an_instance_that_crashed_is_not_used_again() {
+    // Crashes at its second call. A fresh one would not.
+    let crashing = Guest::new().reused().authorize(|image| {
+        let allow = image.allow();
+        format!(
+            "(if (global.get $count) (then (unreachable)))
+             (global.set $count (i32.const 1))
+             (i32.const {allow})"
+        )
+    });
+    let chain = chain(&[crashing]);
+    for expected in ["ok", "trap", "ok", "trap"] {
+        assert_eq!(decide(&chain), expected);
+    }
+    let get = facts("GET", "/prod-a/key");
+    let mut run = chain.begin(get.clone());
+    for expected in ["ok", "trap", "trap", "trap"] {
+        assert_eq!(code(&run.authorize(&resource(&get))), expected);
+    }
+}
+
+#[test]
+fn the_first_authenticator_that_answers_decides() {
+    let asserting = |id: &str| {
+        let guest = Guest::new().authenticate(|image| constant(image.account(id)));
+        guest.grant(Grant::Identity)
+    };
+    let abstaining = || Guest::new().authenticate(|image| constant(image.abstain()));
+    let denying = || Guest::new().authenticate(|image| constant(image.deny("InvalidAccessKeyId")));
+    for (guests, expected) in [
+        (vec![], "anonymous"),
+        (vec![abstaining()], "anonymous"),
+        (vec![asserting("alice"), asserting("bob")], "alice"),
+        (vec![abstaining(), asserting("bob")], "bob"),
+        (vec![denying(), asserting("bob")], "InvalidAccessKeyId"),
+        (vec![asserting("bob"), denying()], "bob"),
+        (
+            vec![asserting("alice").mode(Mode::Shadow), asserting("bob")],
+            "bob",
+        ),
+        (vec![denying().mode(Mode::Shadow)], "anonymous"),
+    ] {
+        let identity = run(&chain(&guests)).authenticate();
+        let found = match &identity {
+            Ok(identity) => match &identity.principal {
+                Principal::Anonymous => "anonymous",
+                Principal::Account(account) => &account.id,
+            },
+            Err(error) => error.code_name(),
+        };
+        assert_eq!(found, expected, "{guests:?}");
+    }
+}
+
+const SCOPE: &str = "20130524/us-east-1/s3/aws4_request";
+
+/// Asserts whoever made this signature, and denies where nobody did.
+fn verifying(key_id: &str, scope: &str, string_to_sign: &str, signature: &str) -> Guest {
+    Guest::new()
+        .grant(Grant::Identity)
+        .import(
+            "identity",
+            "verify",
+            "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+        )
+        .authenticate(|image| {
+            let [key, key_len] = image.text(key_id);
+            let [scope, scope_len] = image.text(scope);
+            let [string, string_len] = image.text(string_to_sign);
+            let [signature, signature_len] = image.text(signature);
+            let (alice, unknown) = (image.account("alice"), image.deny("InvalidAccessKeyId"));
+            let mismatch = image.deny("SignatureDoesNotMatch");
+            let arguments = constants([
+                key,
+                key_len,
+                scope,
+                scope_len,
+                string,
+                string_len,
+                signature,
+                signature_len,
+                60000,
+            ]);
+            format!(
+                "(call $verify {arguments})
+                 (if (result i32) (i32.load8_u (i32.const 60000))
+                    (then (select (i32.const {mismatch}) (i32.const {unknown})
+                                  (i32.load8_u (i32.const 60004))))
+                    (else (i32.const {alice})))"
+            )
+        })
+}
+
+#[test]
+fn a_signature_is_verified_by_the_host_and_leaves_the_key_for_a_stream() {
+    let string = format!(
+        "AWS4-HMAC-SHA256\n20130524T000000Z\n{SCOPE}\n{}",
+        "0".repeat(64)
+    );
+    let key = SigningKey::derive(SECRET, "20130524", "us-east-1", "s3");
+    let signature = key.sign(&string);
+    let form = "eyJleHBpcmF0aW9uIjoiMjAxMyJ9";
+    let of_form = key.sign(form);
+    let wrong = signature.replace(['0', '1'], "2");
+    for (key_id, scope, string, signature, expected, streams) in [
+        ("AKIDALICE", SCOPE, &*string, &*signature, "ok", true),
+        ("AKIDALICE", SCOPE, form, &of_form, "ok", false),
+        (
+            "AKIDALICE",
+            SCOPE,
+            &string,
+            &wrong,
+            "SignatureDoesNotMatch",
+            false,
+        ),
+        (
+            "AKIDALICE",
+            SCOPE,
+            &string,
+            "",
+            "SignatureDoesNotMatch",
+            false,
+        ),
+        (
+            "AKIDALICE",
+            "20130524/us-east-1/s3",
+            &string,
+            &signature,
+            "SignatureDoesNotMatch",
+            false,
+        ),
+        (
+            "AKIDALICE",
+            "20130525/us-east-1/s3/aws4_request",
+            &string,
+            &signature,
+            "SignatureDoesNotMatch",
+            false,
+        ),
+        (
+            "AKIDNOBODY",
+            SCOPE,
+            &string,
+            &signature,
+            "InvalidAccessKeyId",
+            false,
+        ),
+    ] {
+        let chain = chain(&[verifying(key_id, scope, string, signature)]);
+        // The second time with a key that is derived already.
+        for _ in 0..2 {
+            let identity = run(&chain).authenticate();
+            assert_eq!(code(&identity), expected, "{key_id} {scope}");
+            let stream_key = identity.ok().and_then(|identity| identity.stream_key);
+            assert_eq!(stream_key.is_some(), streams);
+            if let Some(stream_key) = stream_key {
+                assert_eq!(stream_key.scope, SCOPE);
+                assert_eq!(stream_key.timestamp, "20130524T000000Z");
+                assert_eq!(stream_key.seed_signature, signature);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_not_concerned_is_not_asked() {
+    let trap = |operations: &[Operation], headers: &[&str]| {
+        let guest = Guest::new().on(host::Phase::Authorize, operations, headers);
+        guest.limits(|limits| limits.concurrency = 0)
+    };
+    let matching = |operations: &[Operation], bucket: &str| Match {
+        operations: operations.to_vec(),
+        buckets: vec![Glob::parse(bucket).unwrap()],
+    };
+    use Operation::{GetObject, PutObject};
+    for (guest, asked) in [
+        (trap(&[], &[]), true),
+        (trap(&[GetObject], &[]), true),
+        (trap(&[PutObject], &[]), false),
+        (trap(&[], &["x-amz-grant-*"]), true),
+        (trap(&[], &["x-amz-grant-read"]), true),
+        (trap(&[], &["x-amz-acl"]), false),
+        (trap(&[], &[]).matching(matching(&[], "prod-*")), true),
+        (trap(&[], &[]).matching(matching(&[], "test-*")), false),
+        (trap(&[], &[]).matching(matching(&[PutObject], "*")), false),
+        (
+            trap(&[PutObject], &[]).matching(matching(&[GetObject], "*")),
+            false,
+        ),
+    ] {
+        let expected = if asked { "overload" } else { "ok" };
+        let chain = chain(&[Guest::allowing(), guest.clone()]);
+        assert_eq!(decide(&chain), expected, "{guest:?}");
+    }
+}
+
+/// Puts a document named `written`.
+fn put(image: &mut Image, scope: usize) -> String {
+    let [name, name_len] = image.text("written");
+    let [content, len] = image.text("by the plugin");
+    let arguments = constants([scope, name, name_len, content, len]);
+    format!("(call $put {arguments})")
+}
+
+/// Traps unless this document has this many bytes.
+fn expect(image: &mut Image, name: &str, len: usize) -> String {
+    let [name, name_len] = image.text(name);
+    let arguments = constants([0, name, name_len, 60000]);
+    format!(
+        "(call $get {arguments})
+         (if (i32.ne (i32.const {len}) (i32.mul (i32.load8_u (i32.const 60000)) (i32.load (i32.const 60008))))
+            (then (unreachable)))"
+    )
+}
+
+#[test]
+fn documents_are_kept_under_the_plugins_name_and_seen_in_later_phases() {
+    let writer = Guest::new()
+        .grant(Grant::Documents)
+        .import("documents", "get", "(param i32 i32 i32 i32)")
+        .import("documents", "put", "(param i32 i32 i32 i32 i32)")
+        .authorize(|image| {
+            let stored = expect(image, "stored", "from the store".len());
+            let absent = expect(image, "written", 0);
+            format!("{stored} {absent} {}", constant(image.allow()))
+        })
+        .prepare(|image| {
+            let (bucket, object) = (put(image, 0), put(image, 1));
+            let seen = expect(image, "written", "by the plugin".len());
+            format!("{bucket} {object} {seen} {}", constant(image.ok()))
+        })
+        .respond(|image| {
+            let seen = expect(image, "written", "by the plugin".len());
+            format!("{seen} {}", constant(image.headers(&[("x-seen", "1")])))
+        });
+    let other = Guest::new()
+        .named("stranger")
+        .grant(Grant::Documents)
+        .import("documents", "get", "(param i32 i32 i32 i32)")
+        .prepare(|image| {
+            let (stored, written) = (expect(image, "stored", 0), expect(image, "written", 0));
+            format!("{stored} {written} {}", constant(image.ok()))
+        });
+    let shadow = writer.clone().named("shadow").mode(Mode::Shadow);
+    let get = facts("GET", "/prod-a/key");
+    let chain = chain(&[writer, other, shadow]);
+    let mut run = chain.begin(get.clone());
+    let about = resource(&get);
+    assert_eq!(code(&run.authorize(&about)), "ok");
+    let changes = run.prepare(&about).unwrap();
+    for amendment in [&changes.bucket, &changes.object] {
+        let names: Vec<_> = amendment.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["test/written"]);
+    }
+    assert_eq!(run.respond(StatusCode::OK)["x-seen"], "1");
+}
+
+#[test]
+fn a_claimed_operation_is_served_with_the_body_that_came() {
+    let echo = |image: &mut Image| {
+        // The body lands in a result of its own; its list becomes the reply's.
+        let reply = image.reply(200, &[("content-type", "text/plain")], [0, 0]);
+        format!(
+            "(call $body (i32.const 60000))
+             (i32.store (i32.const {}) (i32.load (i32.const 60004)))
+             (i32.store (i32.const {}) (i32.load (i32.const 60008)))
+             (i32.const {reply})",
+            reply + 16,
+            reply + 20,
+        )
+    };
+    let guest = Guest::new()
+        .import("request", "body", "(param i32)")
+        .serve(Operation::PutBucketCors, echo)
+        .authorize(|image| format!("(call $body (i32.const 60000)) {}", constant(image.allow())));
+    let chain = chain(&[guest]);
+    let cors = facts("PUT", "/prod-a?cors");
+    let served = chain
+        .begin(cors.clone())
+        .serve(&resource(&cors), "rules".into());
+    let served = served.unwrap();
+    assert_eq!(served.status, StatusCode::OK);
+    assert_eq!(served.headers["content-type"], "text/plain");
+    assert_eq!(served.body, "rules");
+    // Before that there is no body.
+    assert_eq!(
+        code(&chain.begin(cors.clone()).authorize(&resource(&cors))),
+        "invalid"
+    );
+    // A body that is too long is told to the guest, which echoes the code.
+    let long = vec![b'x'; (1 << 20) + 1].into();
+    let served = chain.begin(cors.clone()).serve(&resource(&cors), long);
+    assert_eq!(served.unwrap().body, "EntityTooLarge");
+    // What nobody claims is not there.
+    let tagging = facts("PUT", "/prod-a?tagging");
+    let served = chain
+        .begin(tagging.clone())
+        .serve(&resource(&tagging), "".into());
+    assert_eq!(code(&served), "NotImplemented");
+}
+
+#[test]
+fn headers_are_added_from_the_last_to_the_first_and_never_replaced() {
+    let adding =
+        |headers: &[(&str, &str)]| Guest::new().respond(|image| constant(image.headers(headers)));
+    let failing = Guest::new().respond(|_| "(unreachable)".to_owned());
+    let chain = chain(&[
+        adding(&[("x-first", "1"), ("vary", "origin"), ("x-both", "first")]),
+        failing,
+        adding(&[("vary", "range"), ("x-both", "last"), ("x-both", "again")]),
+        adding(&[("x-shadow", "1")]).mode(Mode::Shadow),
+    ]);
+    let added = run(&chain).respond(StatusCode::NOT_FOUND);
+    let all = |headers: &HeaderMap, name: &str| -> Vec<String> {
+        let values = headers.get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(all(&added, "x-both"), ["last", "again"]);
+    assert_eq!(all(&added, "vary"), ["range", "origin"]);
+    assert_eq!(all(&added, "x-first"), ["1"]);
+    assert!(all(&added, "x-shadow").is_empty());
+}
+
+#[test]
+fn an_instance_is_let_go_when_no_later_phase_needs_it() {
+    let host = guest::host();
+    let deciding = Guest::allowing();
+    let responding = Guest::allowing().respond(|image| constant(image.headers(&[])));
+    for (guest, held) in [(deciding, 0), (responding, 1)] {
+        let step = guest.step(host);
+        let plugin = step.plugin.clone();
+        let chain = host::Chain::new(vec![step], std::sync::Arc::new(guest::People)).unwrap();
+        let get = facts("GET", "/prod-a/key");
+        let mut run = chain.begin(get.clone());
+        run.authorize(&resource(&get)).unwrap();
+        assert_eq!(plugin.running(), 1);
+        run.authorized();
+        assert_eq!(plugin.running(), held);
+        run.respond(StatusCode::OK);
+        assert_eq!(plugin.running(), 0);
+    }
+}
