@@ -98,9 +98,6 @@
 //!   the request is refused. A panic's message is in the gateway's log.
 //! - **Cost.** A fresh instance should stay below ten microseconds: ask for
 //!   the one header you need, keep constants in the code and out of the settings.
-//!   The default allocator never takes memory back, because an instance is
-//!   dropped so soon. Turn off the feature `arena` for a plugin that shall run
-//!   with `instances: reuse`.
 //! - **Building with plain cargo.** `plugins-build` needs no Wasm target, sets the
 //!   link arguments that keep an instance's memory small, and makes the module a
 //!   component. With a toolchain that has the target, the module alone is
@@ -108,8 +105,8 @@
 
 pub mod bindings;
 
-#[cfg(all(target_family = "wasm", feature = "arena"))]
-mod arena;
+#[cfg(target_family = "wasm")]
+mod allocator;
 mod capability;
 mod host;
 mod plugin;

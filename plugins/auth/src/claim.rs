@@ -1,0 +1,332 @@
+//! What a request says of who signed it, and how: read from the `Authorization`
+//! header or from the query string. Nothing here is verified.
+
+use sluice_plugin::prelude::*;
+
+use crate::query::Query;
+use crate::{WEEK_S, date, joined};
+
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// A signature and everything that is claimed about it.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) place: Place,
+    pub(crate) access_key_id: String,
+    /// `date/region/service/aws4_request`, and its first three parts.
+    pub(crate) scope: String,
+    pub(crate) date: String,
+    pub(crate) region: String,
+    pub(crate) service: String,
+    /// Names, separated by `;`.
+    pub(crate) signed_headers: String,
+    pub(crate) signature: String,
+    /// When it was signed, in the form `20130524T000000Z`.
+    pub(crate) timestamp: String,
+    pub(crate) time: u64,
+    /// The digest of the body, or what is said in its place.
+    pub(crate) payload: String,
+    pub(crate) security_token: Option<String>,
+}
+
+/// Where the signature is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Header,
+    Query { expires_s: u64 },
+}
+
+impl Claim {
+    /// Reads the claim of a request; nothing where it makes none.
+    pub(crate) fn read(
+        headers: &[(String, String)],
+        query: &Query,
+    ) -> Result<Option<Self>, Denial> {
+        let authorization = header(headers, "authorization").filter(|value| !value.is_empty());
+        let presigned = query.has("X-Amz-Algorithm")
+            || query.has("X-Amz-Credential")
+            || query.has("X-Amz-Signature");
+        let presigned_v2 = query.has("AWSAccessKeyId");
+        match authorization {
+            Some(value) if presigned || presigned_v2 => Err(deny(Code::InvalidArgument)
+                .because(
+                    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+                     Signature query string parameter or the Authorization header should be specified",
+                )
+                .argument("Authorization", value)),
+            Some(value) => Self::from_header(value, headers).map(Some),
+            None if presigned => Self::from_query(headers, query).map(Some),
+            None if presigned_v2 => Err(unsupported()),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether this header, given in lower case, is among the signed ones.
+    pub(crate) fn has_signed(&self, name: &str) -> bool {
+        let mut signed = self.signed_headers.split(';');
+        signed.any(|signed| signed.eq_ignore_ascii_case(name))
+    }
+
+    /// The refusal of a claim that makes no sense.
+    pub(crate) fn malformed(&self, what: &str) -> Denial {
+        match self.place {
+            Place::Header => malformed_header(what),
+            Place::Query { .. } => malformed_credential(what),
+        }
+    }
+
+    fn from_header(value: &str, headers: &[(String, String)]) -> Result<Self, Denial> {
+        let claims = claims_of_header(value)?;
+        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+        for claim in claims.split(',') {
+            let Some((name, value)) = claim.split_once('=') else {
+                return Err(malformed_header(
+                    "the authorization component is not of the form key=value",
+                ));
+            };
+            let place = match name.trim_ascii() {
+                "Credential" => &mut credential,
+                "SignedHeaders" => &mut signed_headers,
+                "Signature" => &mut signature,
+                _ => return Err(malformed_header("it has a component that is not known")),
+            };
+            if place.replace(value.trim_ascii()).is_some() {
+                return Err(malformed_header("it has a component twice"));
+            }
+        }
+        let (Some(credential), Some(signed_headers), Some(signature)) =
+            (credential, signed_headers, signature)
+        else {
+            return Err(malformed_header(
+                "the authorization header requires three components: Credential, SignedHeaders, and Signature.",
+            ));
+        };
+        let credential = Credential::parse(credential).map_err(malformed_header)?;
+
+        let (timestamp, time) = time_of(headers).ok_or_else(|| {
+            deny(Code::AccessDenied)
+                .because("AWS authentication requires a valid Date or x-amz-date header")
+        })?;
+        let Some(payload) = header(headers, "x-amz-content-sha256") else {
+            return Err(deny(Code::InvalidRequest)
+                .because("Missing required header for this request: x-amz-content-sha256"));
+        };
+        check_payload(payload)?;
+        Ok(Self {
+            place: Place::Header,
+            access_key_id: credential.access_key_id.to_owned(),
+            scope: credential.scope.to_owned(),
+            date: credential.date.to_owned(),
+            region: credential.region.to_owned(),
+            service: credential.service.to_owned(),
+            signed_headers: signed_headers.to_owned(),
+            signature: signature.to_owned(),
+            timestamp,
+            time,
+            payload: payload.to_owned(),
+            security_token: header(headers, "x-amz-security-token").map(str::to_owned),
+        })
+    }
+
+    fn from_query(headers: &[(String, String)], query: &Query) -> Result<Self, Denial> {
+        if query.repeats_a_claim() {
+            return Err(malformed_query(
+                "Query-string authentication parameters must not be repeated.",
+            ));
+        }
+        let (
+            Some(algorithm),
+            Some(credential),
+            Some(timestamp),
+            Some(expires),
+            Some(signed_headers),
+            Some(signature),
+        ) = (
+            query.get("X-Amz-Algorithm"),
+            query.get("X-Amz-Credential"),
+            query.get("X-Amz-Date"),
+            query.get("X-Amz-Expires"),
+            query.get("X-Amz-SignedHeaders"),
+            query.get("X-Amz-Signature"),
+        )
+        else {
+            return Err(malformed_query(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
+                 X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            ));
+        };
+        match algorithm.as_str() {
+            ALGORITHM => {}
+            "AWS4-ECDSA-P256-SHA256" => return Err(unsupported()),
+            _ => {
+                return Err(malformed_query(
+                    "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"",
+                ));
+            }
+        }
+        let credential = Credential::parse(&credential).map_err(malformed_credential)?;
+        let Some(time) = date::parse_basic(&timestamp) else {
+            return Err(malformed_query(
+                "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
+            ));
+        };
+        let expires_s = match expires.parse::<i64>() {
+            Ok(expires) => match u64::try_from(expires) {
+                Ok(expires) if expires <= WEEK_S => expires,
+                Ok(_) => {
+                    return Err(malformed_query(
+                        "X-Amz-Expires must be less than a week (in seconds); that is, the given \
+                         X-Amz-Expires must be less than 604800 seconds",
+                    ));
+                }
+                Err(_) => return Err(malformed_query("X-Amz-Expires must be non-negative")),
+            },
+            Err(_) => return Err(malformed_query("X-Amz-Expires should be a number")),
+        };
+        let payload = match header(headers, "x-amz-content-sha256") {
+            Some(payload) => payload.to_owned(),
+            None => query
+                .get("X-Amz-Content-Sha256")
+                .unwrap_or_else(|| "UNSIGNED-PAYLOAD".to_owned()),
+        };
+        check_payload(&payload)?;
+        let security_token = header(headers, "x-amz-security-token").map(str::to_owned);
+        Ok(Self {
+            place: Place::Query { expires_s },
+            access_key_id: credential.access_key_id.to_owned(),
+            scope: credential.scope.to_owned(),
+            date: credential.date.to_owned(),
+            region: credential.region.to_owned(),
+            service: credential.service.to_owned(),
+            signed_headers,
+            signature,
+            timestamp,
+            time,
+            payload,
+            security_token: security_token.or_else(|| query.get("X-Amz-Security-Token")),
+        })
+    }
+}
+
+/// `AKID/20130524/us-east-1/s3/aws4_request`
+#[derive(Debug)]
+struct Credential<'a> {
+    access_key_id: &'a str,
+    scope: &'a str,
+    date: &'a str,
+    region: &'a str,
+    service: &'a str,
+}
+
+impl<'a> Credential<'a> {
+    fn parse(text: &'a str) -> Result<Self, &'static str> {
+        const SHAPE: &str = "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+        let (access_key_id, scope) = text.split_once('/').ok_or(SHAPE)?;
+        if access_key_id.is_empty() {
+            return Err("a non-empty Access Key (AKID) must be provided in the credential.");
+        }
+        let mut parts = scope.split('/');
+        let [
+            Some(date),
+            Some(region),
+            Some(service),
+            Some("aws4_request"),
+            None,
+        ] = [(); 5].map(|()| parts.next())
+        else {
+            return Err(SHAPE);
+        };
+        if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(
+                "incorrect date format. This date in the credential must be in the format \"yyyyMMdd\".",
+            );
+        }
+        if region.is_empty() {
+            return Err("a non-empty region must be provided in the credential.");
+        }
+        Ok(Self {
+            access_key_id,
+            scope,
+            date,
+            region,
+            service,
+        })
+    }
+}
+
+/// What follows the algorithm in the header, if that is ours.
+fn claims_of_header(value: &str) -> Result<&str, Denial> {
+    let (scheme, claims) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+    match scheme {
+        ALGORITHM => Ok(claims),
+        "AWS" if claims.contains(':') => Err(unsupported()),
+        "AWS" => Err(deny(Code::InvalidArgument)
+            .because("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
+            .argument("Authorization", value)),
+        _ if scheme.starts_with("AWS4-") => Err(unsupported()),
+        _ => Err(deny(Code::InvalidArgument)
+            .because("Unsupported Authorization Type")
+            .argument("Authorization", value)),
+    }
+}
+
+/// When the request was signed, as text and in seconds.
+fn time_of(headers: &[(String, String)]) -> Option<(String, u64)> {
+    if let Some(text) = header(headers, "x-amz-date") {
+        return date::parse_basic(text).map(|time| (text.to_owned(), time));
+    }
+    let text = header(headers, "date")?;
+    let time = date::parse_basic(text).or_else(|| date::parse_http(text))?;
+    Some((date::basic(time), time))
+}
+
+fn check_payload(payload: &str) -> Result<(), Denial> {
+    let is_digest = payload.len() == 64 && payload.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_known = matches!(
+        payload,
+        "UNSIGNED-PAYLOAD"
+            | "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+            | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+            | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+    );
+    if is_digest || is_known {
+        return Ok(());
+    }
+    Err(deny(Code::InvalidArgument)
+        .because(
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+             STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a \
+             valid sha256 value.",
+        )
+        .argument("x-amz-content-sha256", payload))
+}
+
+/// The first header of a name, without white space around its value.
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let (_, value) = headers.iter().find(|(have, _)| have == name)?;
+    Some(value.trim_ascii())
+}
+
+fn malformed_header(what: &str) -> Denial {
+    deny(Code::AuthorizationHeaderMalformed).because(joined(
+        "",
+        &["The authorization header is malformed; ", what],
+    ))
+}
+
+fn malformed_credential(what: &str) -> Denial {
+    malformed_query(&joined(
+        "",
+        &["Error parsing the X-Amz-Credential parameter; ", what],
+    ))
+}
+
+fn malformed_query(what: &str) -> Denial {
+    deny(Code::AuthorizationQueryParametersError).because(what)
+}
+
+fn unsupported() -> Denial {
+    deny(Code::InvalidRequest).because(
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    )
+}
