@@ -1,0 +1,532 @@
+//! The [`Store`] over local drives: each call is handed to the part that does it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Bound, Range};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use storage::{
+    Amendment, Bucket, BucketName, ByteStream, Deleted, Delimited, DriveStatus, Error, ListQuery,
+    NewBucket, NewObject, NewUpload, Object, ObjectKey, Page, PartNumber, Precondition, Result,
+    Sink, Staged, Store, Upload, UploadId, UploadQuery, UploadedPart, VersionId,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bulk::Allocator;
+use crate::change::{Change, Reply};
+use crate::commit::{Buckets, Committer, Head, Job, QUEUE_MAX};
+use crate::disk::Disk;
+use crate::format;
+use crate::index::{Index, Space};
+use crate::keys;
+use crate::layout::{Extent, LOG_MAX, Location, Piece, PiecePlace};
+use crate::list;
+use crate::open::{self, Drives, OpenError, Options};
+use crate::random;
+use crate::read;
+use crate::record::{decode_bucket, decode_object, decode_upload, location_of};
+use crate::replay::{self, Replayed};
+use crate::set::Set;
+use crate::sink::{Data, EngineSink, Token};
+
+/// An erasure-coded store on the drives of this machine.
+pub struct Engine {
+    /// Gone once the engine is dropped: that ends the committer.
+    jobs: Option<mpsc::Sender<Job>>,
+    committer: Option<JoinHandle<()>>,
+    set: Arc<Set>,
+    index: Arc<Index>,
+    buckets: Arc<Buckets>,
+    allocator: Arc<Allocator>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("drives", &self.set.statuses())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens a store, or makes one on empty drives. Reads what the index does
+    /// not know yet; may take as long as that needs, and blocks.
+    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let Options { index, .. } = &options;
+        let drives = open::find(&options)?;
+        let sources: Vec<_> = drives.members.iter().map(open::Member::source).collect();
+        let spread = drives.spread;
+        let writable = sources.len() >= spread.write_quorum();
+        let replayed = replay::replay(index, drives.deployment, &sources, spread, writable)?;
+        let engine = Self::start(drives, replayed, writable)?;
+        Ok(Arc::new(engine))
+    }
+
+    fn start(mut drives: Drives, replayed: Replayed, writable: bool) -> Result<Self, OpenError> {
+        let newest = drives
+            .members
+            .iter()
+            .map(|member| member.format.epoch)
+            .max();
+        let epoch = newest.unwrap_or(0).max(replayed.epoch) + 1;
+        if writable {
+            for member in &mut drives.members {
+                member.format.generation += 1;
+                member.format.epoch = epoch;
+                format::write(&member.file, &member.format).map_err(|source| OpenError::Io {
+                    path: member.path.clone(),
+                    source,
+                })?;
+            }
+        } else {
+            tracing::warn!("too few drives are there to write; the store only reads");
+        }
+        let head = Head {
+            position: replay::begin_at(&replayed),
+            epoch,
+            sequence: replayed.sequence,
+        };
+        let mut disks: Vec<Option<Arc<Disk>>> = vec![None; drives.spread.drives()];
+        for member in drives.members {
+            let source = member.source();
+            let disk = Disk::start(
+                source.position,
+                source.id,
+                member.path.display().to_string(),
+                member.drive,
+                member.file,
+                head.position,
+            )
+            .map_err(|source| OpenError::Io {
+                path: member.path,
+                source,
+            })?;
+            if let Some(slot) = disks.get_mut(source.position) {
+                *slot = Some(Arc::new(disk));
+            }
+        }
+        let blob_base = random::id().map_err(Error::Io)?;
+        let set = Arc::new(Set::new(
+            drives.set,
+            drives.spread,
+            disks,
+            drives.names,
+            blob_base,
+        ));
+        let index = Arc::new(replayed.index);
+        let buckets = Arc::new(RwLock::new(all_buckets(&index)?));
+        let allocator = Allocator::new(last_extent(&index, set.number)?);
+        let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+        let mut committer = Committer::new(set.clone(), index.clone(), buckets.clone(), head);
+        if writable {
+            committer.begin(replayed.kept_end)?;
+        }
+        let committer = std::thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || committer.run(waiting))
+            .map_err(Error::Io)?;
+        Ok(Self {
+            jobs: Some(jobs),
+            committer: Some(committer),
+            set,
+            index,
+            buckets,
+            allocator,
+        })
+    }
+
+    async fn change(&self, change: Change) -> Result<Reply> {
+        let (answer, answered) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        jobs.send(Job::Change { change, answer })
+            .await
+            .map_err(|_| Error::Closed)?;
+        answered.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Asks the index, which may block, where nothing else is held up.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Index) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let index = self.index.clone();
+        tokio::task::spawn_blocking(move || ask(&index))
+            .await
+            .map_err(|_| Error::Closed)?
+    }
+
+    fn find_bucket(&self, name: &BucketName) -> Result<Arc<Bucket>> {
+        let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(name).cloned().ok_or(Error::BucketMissing)
+    }
+
+    fn unpack(&self, staged: Staged) -> Data {
+        let token: Token = staged.into_token();
+        assert!(
+            Arc::ptr_eq(&token.set, &self.set),
+            "the bytes were staged by another store"
+        );
+        token.data
+    }
+}
+
+fn all_buckets(index: &Index) -> Result<BTreeMap<BucketName, Arc<Bucket>>> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let mut buckets = BTreeMap::new();
+    for entry in index.range(Space::Buckets, all) {
+        let (_, bucket) = entry?;
+        let bucket = decode_bucket(&bucket).map_err(list::damaged)?;
+        buckets.insert(bucket.name.clone(), Arc::new(bucket));
+    }
+    Ok(buckets)
+}
+
+/// The last extent that is in use.
+fn last_extent(index: &Index, set: u16) -> Result<Option<Extent>> {
+    let Some((name, length)) = index.last(Space::References)? else {
+        return Ok(None);
+    };
+    let decode = || {
+        let mut input = crate::wire::Reader::new(&name);
+        let named = u16::from_be(input.u16()?) == set;
+        let extent = Extent {
+            segment: u32::from_be(input.u32()?),
+            offset: u64::from_be(input.u64()?),
+            length: crate::wire::Reader::new(&length).u64()?,
+            stripes: 0,
+        };
+        Ok::<_, crate::wire::Malformed>(named.then_some(extent))
+    };
+    decode().map_err(list::damaged)
+}
+
+impl Drop for Engine {
+    /// What was accepted is finished first.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(committer) = self.committer.take() {
+            let _ = committer.join();
+        }
+    }
+}
+
+/// The answer to a change is of the kind that the change has.
+macro_rules! expect {
+    ($reply:expr, $kind:ident) => {
+        match $reply {
+            Reply::$kind(answer) => answer,
+            other => unreachable!("the change was answered with {other:?}"),
+        }
+    };
+}
+
+#[async_trait]
+impl Store for Engine {
+    async fn create_bucket(&self, bucket: NewBucket) -> Result<Arc<Bucket>> {
+        Ok(expect!(
+            self.change(Change::CreateBucket(bucket)).await?,
+            Bucket
+        ))
+    }
+
+    async fn bucket(&self, name: &BucketName) -> Result<Arc<Bucket>> {
+        self.find_bucket(name)
+    }
+
+    async fn list_buckets(
+        &self,
+        owner: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Arc<Bucket>>> {
+        let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut owned = buckets
+            .values()
+            .filter(|bucket| bucket.owner == owner)
+            .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
+        let entries = owned.by_ref().take(limit).cloned().collect();
+        let truncated = limit > 0 && owned.next().is_some();
+        Ok(Page { entries, truncated })
+    }
+
+    async fn delete_bucket(&self, name: &BucketName) -> Result<()> {
+        self.change(Change::DeleteBucket(name.clone())).await?;
+        Ok(())
+    }
+
+    async fn amend_bucket(&self, name: &BucketName, amendment: Amendment) -> Result<Arc<Bucket>> {
+        let change = Change::AmendBucket(name.clone(), amendment);
+        Ok(expect!(self.change(change).await?, Bucket))
+    }
+
+    async fn object(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+    ) -> Result<Arc<Object>> {
+        self.find_bucket(bucket)?;
+        // Without versioning the current version is the null version.
+        let named = version.unwrap_or(VersionId::Null);
+        let name = keys::version(bucket, key, named);
+        let found = self
+            .ask(move |index| index.get(Space::Versions, &name))
+            .await?;
+        match found {
+            Some(object) => Ok(Arc::new(decode_object(&object).map_err(list::damaged)?)),
+            None if version.is_some() => Err(Error::VersionMissing),
+            None => Err(Error::ObjectMissing),
+        }
+    }
+
+    async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream> {
+        read::read(&self.set, &object.location, range).await
+    }
+
+    async fn list_objects(
+        &self,
+        bucket: &BucketName,
+        query: &ListQuery,
+    ) -> Result<Delimited<Arc<Object>>> {
+        self.find_bucket(bucket)?;
+        let (bucket, query) = (bucket.clone(), query.clone());
+        self.ask(move |index| list::objects(index, &bucket, &query))
+            .await
+    }
+
+    async fn stage(&self, bucket: &BucketName, length: Option<u64>) -> Result<Box<dyn Sink>> {
+        self.find_bucket(bucket)?;
+        self.set.check_writable()?;
+        let (set, allocator) = (self.set.clone(), self.allocator.clone());
+        Ok(Box::new(EngineSink::new(set, allocator, length)))
+    }
+
+    /// Large pieces are shared. What lies in the log belongs to one record, so
+    /// that the log can be compacted without counting: it is written again,
+    /// which for such small pieces costs as much.
+    async fn share(&self, object: &Object, target: &BucketName) -> Result<Option<Staged>> {
+        self.find_bucket(target)?;
+        self.set.check_writable()?;
+        let Some(location) = location_of(object).cloned() else {
+            return Ok(None);
+        };
+        if location.set != self.set.number || location.spread != self.set.spread {
+            return Ok(None);
+        }
+        if object.size <= LOG_MAX as u64 {
+            let mut sink =
+                EngineSink::new(self.set.clone(), self.allocator.clone(), Some(object.size));
+            let mut bytes = self.read(object, 0..object.size).await?;
+            while let Some(bytes) = bytes.try_next().await? {
+                sink.write(bytes).await?;
+            }
+            return Box::new(sink).finish().await.map(Some);
+        }
+        let mut pieces = Vec::with_capacity(location.pieces.len());
+        let mut reservation = Vec::new();
+        for piece in &location.pieces {
+            match piece.place {
+                PiecePlace::Stripes { .. } => pieces.push(piece.clone()),
+                PiecePlace::Copies { .. } | PiecePlace::Shards { .. } => {
+                    let (piece, held) = self.rewrite(&location, piece).await?;
+                    pieces.push(piece);
+                    reservation.extend(held);
+                }
+            }
+        }
+        let set = self.set.clone();
+        let data = Data::Stored {
+            pieces,
+            reservations: reservation,
+        };
+        Ok(Some(Staged::new(object.size, Token { set, data })))
+    }
+
+    async fn put(
+        &self,
+        bucket: &BucketName,
+        object: NewObject,
+        data: Staged,
+        precondition: Precondition,
+    ) -> Result<Arc<Object>> {
+        let size = data.length;
+        let change = Change::Put {
+            bucket: bucket.clone(),
+            object,
+            size,
+            data: self.unpack(data),
+            precondition,
+        };
+        Ok(expect!(self.change(change).await?, Object))
+    }
+
+    async fn delete(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        precondition: Precondition,
+    ) -> Result<Deleted> {
+        let change = Change::Delete {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            version,
+            precondition,
+        };
+        Ok(expect!(self.change(change).await?, Deleted))
+    }
+
+    async fn amend_object(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        amendment: Amendment,
+    ) -> Result<Arc<Object>> {
+        let change = Change::AmendObject {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            version,
+            amendment,
+        };
+        Ok(expect!(self.change(change).await?, Object))
+    }
+
+    async fn create_upload(&self, bucket: &BucketName, upload: NewUpload) -> Result<Upload> {
+        let bucket = bucket.clone();
+        let change = Change::CreateUpload { bucket, upload };
+        Ok(expect!(self.change(change).await?, Upload))
+    }
+
+    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
+        self.find_bucket(bucket)?;
+        let name = keys::upload(bucket, key, id);
+        let upload = self
+            .ask(move |index| index.get(Space::Uploads, &name))
+            .await?;
+        decode_upload(&upload.ok_or(Error::UploadMissing)?).map_err(list::damaged)
+    }
+
+    async fn put_part(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: UploadId,
+        part: UploadedPart,
+        data: Staged,
+    ) -> Result<()> {
+        let change = Change::PutPart {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            id,
+            part,
+            data: self.unpack(data),
+        };
+        self.change(change).await?;
+        Ok(())
+    }
+
+    async fn list_parts(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        id: UploadId,
+        after: Option<PartNumber>,
+        limit: usize,
+    ) -> Result<Page<UploadedPart>> {
+        self.upload(bucket, key, id).await?;
+        let (bucket, key) = (bucket.clone(), key.clone());
+        self.ask(move |index| list::parts(index, &bucket, &key, id, after, limit))
+            .await
+    }
+
+    async fn list_uploads(
+        &self,
+        bucket: &BucketName,
+        query: &UploadQuery,
+    ) -> Result<Delimited<Upload>> {
+        self.find_bucket(bucket)?;
+        let (bucket, query) = (bucket.clone(), query.clone());
+        self.ask(move |index| list::uploads(index, &bucket, &query))
+            .await
+    }
+
+    async fn complete_upload(
+        &self,
+        bucket: &BucketName,
+        id: UploadId,
+        parts: &[(PartNumber, String)],
+        object: NewObject,
+        precondition: Precondition,
+    ) -> Result<Arc<Object>> {
+        let change = Change::CompleteUpload {
+            bucket: bucket.clone(),
+            id,
+            parts: parts.to_vec(),
+            object,
+            precondition,
+        };
+        Ok(expect!(self.change(change).await?, Object))
+    }
+
+    async fn abort_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<()> {
+        let change = Change::AbortUpload {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            id,
+        };
+        self.change(change).await?;
+        Ok(())
+    }
+
+    fn drives(&self) -> Vec<DriveStatus> {
+        self.set.statuses()
+    }
+
+    fn writable(&self) -> bool {
+        self.set.check_writable().is_ok()
+    }
+
+    async fn close(&self) {
+        let Some(jobs) = &self.jobs else { return };
+        let (answer, answered) = oneshot::channel();
+        // Where it was closed before there is nothing to wait for.
+        if jobs.send(Job::Close(answer)).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+}
+
+impl Engine {
+    /// Writes a piece of the log into an extent of its own.
+    async fn rewrite(
+        &self,
+        location: &Location,
+        piece: &Piece,
+    ) -> Result<(Piece, Vec<Arc<crate::bulk::Reservation>>)> {
+        let alone = Location {
+            pieces: vec![piece.clone()],
+            ..location.clone()
+        };
+        let locator = storage::Locator::new(Arc::new(alone));
+        let mut bytes = read::read(&self.set, &locator, 0..piece.size).await?;
+        let (set, allocator) = (self.set.clone(), self.allocator.clone());
+        let mut sink = EngineSink::striped(set, allocator, piece.size);
+        while let Some(bytes) = bytes.try_next().await? {
+            sink.write(bytes).await?;
+        }
+        match self.unpack(Box::new(sink).finish().await?) {
+            Data::Stored {
+                mut pieces,
+                reservations,
+            } if pieces.len() == 1 => {
+                let piece = pieces.pop().ok_or(Error::Closed)?;
+                Ok((piece, reservations))
+            }
+            other => unreachable!("a striped piece was staged as {other:?}"),
+        }
+    }
+}

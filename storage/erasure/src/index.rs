@@ -1,0 +1,340 @@
+//! The index: what is found by key. The only place that knows fjall.
+//!
+//! It says nothing that the logs do not say, and knows up to which position of
+//! the logs it is complete. Nothing here is ever synced: what is lost or damaged
+//! is read from the logs again. Its calls may block.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
+use storage::{Error, Result};
+
+use crate::wire::{Malformed, Reader, Writer};
+
+/// A change of what the index keeps must change this, so that an old index is rebuilt.
+const VERSION: u32 = 1;
+const SPACES: usize = 8;
+const MEMTABLE_LEN: u64 = 32 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Space {
+    /// Up to where the index is complete.
+    Meta,
+    Buckets,
+    /// The current version of each key: what a listing needs.
+    Current,
+    /// All versions, whole.
+    Versions,
+    Uploads,
+    Parts,
+    /// Which extents are in use, and by what. A set of names instead of a
+    /// counter: repeating a record changes nothing.
+    References,
+    /// What waits for repair.
+    Intents,
+}
+
+const NAMES: [(Space, &str); SPACES] = [
+    (Space::Meta, "meta"),
+    (Space::Buckets, "buckets"),
+    (Space::Current, "current"),
+    (Space::Versions, "versions"),
+    (Space::Uploads, "uploads"),
+    (Space::Parts, "parts"),
+    (Space::References, "references"),
+    (Space::Intents, "intents"),
+];
+
+/// Up to where the index has taken in the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cursor {
+    /// Where the next record begins.
+    pub(crate) position: u64,
+    /// The last record taken in.
+    pub(crate) last_position: u64,
+    pub(crate) last_sequence: u64,
+    pub(crate) last_epoch: u64,
+}
+
+pub(crate) struct Index {
+    database: Database,
+    spaces: [Keyspace; SPACES],
+    deployment: u128,
+    /// Its presence makes the next start build the index anew.
+    distrust: PathBuf,
+    distrusted: AtomicBool,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").finish_non_exhaustive()
+    }
+}
+
+/// Changes that become visible together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch(BTreeMap<(Space, Vec<u8>), Option<Vec<u8>>>);
+
+/// The index as it will be once a batch is applied.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) batch: &'a mut Batch,
+}
+
+fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Io(std::io::Error::other(error))
+}
+
+/// Whether an index was ever made at this path.
+pub(crate) fn exists(path: &Path) -> bool {
+    path.join("db").exists()
+}
+
+impl Index {
+    /// Opens the index of a deployment. What is missing, of another deployment,
+    /// of another version or damaged is replaced by an empty one.
+    pub(crate) fn open(path: &Path, deployment: u128) -> Result<(Self, Cursor)> {
+        std::fs::create_dir_all(path)?;
+        let distrust = path.join("rebuild");
+        if distrust.exists() {
+            tracing::warn!("the index failed in the last run; it is built anew from the logs");
+            return Self::create(path, deployment);
+        }
+        // The database may be in any state after a crash: a panic in it is one
+        // more way to say that it is damaged.
+        let opened = std::panic::catch_unwind(|| {
+            let index = Self::open_database(path, deployment)?;
+            let cursor = index.cursor()?;
+            Ok::<_, Error>((index, cursor))
+        });
+        match opened {
+            Ok(Ok((index, Some(cursor)))) => Ok((index, cursor)),
+            Ok(Ok((index, None))) => {
+                drop(index);
+                Self::create(path, deployment)
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the index does not open; it is built anew from the logs");
+                Self::create(path, deployment)
+            }
+            Err(_) => {
+                tracing::warn!("the index does not open; it is built anew from the logs");
+                Self::create(path, deployment)
+            }
+        }
+    }
+
+    /// An empty index in the place of whatever is there.
+    pub(crate) fn create(path: &Path, deployment: u128) -> Result<(Self, Cursor)> {
+        match std::fs::remove_dir_all(path.join("db")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        match std::fs::remove_file(path.join("rebuild")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        let index = Self::open_database(path, deployment)?;
+        Ok((index, Cursor::default()))
+    }
+
+    fn open_database(path: &Path, deployment: u128) -> Result<Self> {
+        let database = Database::builder(path.join("db"))
+            .worker_threads(1)
+            .open()
+            .map_err(broken)?;
+        let mut spaces = Vec::with_capacity(SPACES);
+        for (_, name) in NAMES {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN);
+            spaces.push(database.keyspace(name, options).map_err(broken)?);
+        }
+        let spaces = spaces
+            .try_into()
+            .map_err(|_| broken("the index has another number of spaces"))?;
+        Ok(Self {
+            database,
+            spaces,
+            deployment,
+            distrust: path.join("rebuild"),
+            distrusted: AtomicBool::new(false),
+        })
+    }
+
+    fn space(&self, space: Space) -> &Keyspace {
+        &self.spaces[space as usize]
+    }
+
+    /// `None` where the index is not one of this deployment and version.
+    fn cursor(&self) -> Result<Option<Cursor>> {
+        let Some(cursor) = self.get(Space::Meta, b"cursor")? else {
+            return Ok(None);
+        };
+        let decode = || {
+            let mut input = Reader::new(&cursor);
+            let ours = input.u32()? == VERSION && input.u128()? == self.deployment;
+            let cursor = Cursor {
+                position: input.u64()?,
+                last_position: input.u64()?,
+                last_sequence: input.u64()?,
+                last_epoch: input.u64()?,
+            };
+            input.finish()?;
+            Ok::<_, Malformed>(ours.then_some(cursor))
+        };
+        Ok(decode().ok().flatten())
+    }
+
+    /// What failed once is not believed by the next start.
+    fn checked<T>(&self, result: fjall::Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            if !self.distrusted.swap(true, Ordering::AcqRel) {
+                tracing::error!(%error, "the index failed; a restart builds it anew from the logs");
+                if let Err(error) = std::fs::write(&self.distrust, b"") {
+                    tracing::error!(%error, "remove the index by hand before the restart");
+                }
+            }
+            broken(error)
+        })
+    }
+
+    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+        self.checked(self.space(space).get(key))
+    }
+
+    /// The entries within bounds, by key.
+    pub(crate) fn range(
+        &self,
+        space: Space,
+        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    ) -> impl Iterator<Item = Result<(Slice, Slice)>> + '_ {
+        self.space(space)
+            .range::<Vec<u8>, _>(bounds)
+            .map(|entry| self.checked(entry.into_inner()))
+    }
+
+    pub(crate) fn last(&self, space: Space) -> Result<Option<(Slice, Slice)>> {
+        self.space(space)
+            .last_key_value()
+            .map(|entry| self.checked(entry.into_inner()))
+            .transpose()
+    }
+
+    /// Makes a batch visible, and remembers that the logs are taken in up to there.
+    pub(crate) fn commit(&self, batch: Batch, cursor: Cursor) -> Result<()> {
+        let mut changes = self.database.batch();
+        for ((space, key), value) in batch.0 {
+            match value {
+                Some(value) => changes.insert(self.space(space), key, value),
+                None => changes.remove(self.space(space), key),
+            }
+        }
+        let mut out = Writer::default();
+        out.u32(VERSION);
+        out.u128(self.deployment);
+        out.u64(cursor.position);
+        out.u64(cursor.last_position);
+        out.u64(cursor.last_sequence);
+        out.u64(cursor.last_epoch);
+        changes.insert(self.space(Space::Meta), b"cursor".as_slice(), out.0);
+        self.checked(changes.commit())
+    }
+
+    /// Spares the next start the reading of the logs.
+    pub(crate) fn persist(&self) -> Result<()> {
+        self.checked(self.database.persist(PersistMode::SyncAll))
+    }
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl View<'_> {
+    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+        match self.batch.0.get(&(space, key.to_vec())) {
+            Some(changed) => Ok(changed.as_deref().map(Slice::from)),
+            None => self.index.get(space, key),
+        }
+    }
+
+    pub(crate) fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) {
+        self.batch.0.insert((space, key), Some(value));
+    }
+
+    pub(crate) fn remove(&mut self, space: Space, key: Vec<u8>) {
+        self.batch.0.insert((space, key), None);
+    }
+
+    /// The entries below a prefix, by key. All of them are held in memory: for
+    /// what has a bound of its own, like the parts of an upload.
+    pub(crate) fn below(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Slice)>> {
+        let mut entries = BTreeMap::new();
+        for entry in self.index.range(space, bounds_below(prefix)) {
+            let (key, value) = entry?;
+            entries.insert(key.to_vec(), value);
+        }
+        for (key, value) in self.changed_below(space, prefix) {
+            match value {
+                Some(value) => entries.insert(key.to_vec(), Slice::from(value.as_slice())),
+                None => entries.remove(key),
+            };
+        }
+        Ok(entries.into_iter().collect())
+    }
+
+    pub(crate) fn any_below(&self, space: Space, prefix: &[u8]) -> Result<bool> {
+        if self
+            .changed_below(space, prefix)
+            .any(|(_, value)| value.is_some())
+        {
+            return Ok(true);
+        }
+        // Each entry that is passed over here is a removal of this batch.
+        for entry in self.index.range(space, bounds_below(prefix)) {
+            let (key, _) = entry?;
+            if !self.batch.0.contains_key(&(space, key.to_vec())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn changed_below<'b>(
+        &'b self,
+        space: Space,
+        prefix: &'b [u8],
+    ) -> impl Iterator<Item = (&'b [u8], Option<&'b Vec<u8>>)> {
+        self.batch
+            .0
+            .range((space, prefix.to_vec())..)
+            .take_while(move |((of, key), _)| *of == space && key.starts_with(prefix))
+            .map(|((_, key), value)| (key.as_slice(), value.as_ref()))
+    }
+}
+
+/// The bounds of all keys that begin with a prefix.
+pub(crate) fn bounds_below(prefix: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    (Bound::Included(prefix.to_vec()), end_below(prefix))
+}
+
+/// The first key that is greater than all keys with a prefix.
+pub(crate) fn end_below(prefix: &[u8]) -> Bound<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return Bound::Excluded(end);
+        }
+    }
+    Bound::Unbounded
+}

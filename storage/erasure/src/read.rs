@@ -1,0 +1,212 @@
+//! Gives the bytes of an object back, verified. Data cells are read side by
+//! side; what is missing or damaged is restored from the others. One step ahead
+//! of the reader, and no more, is in memory.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use storage::{ByteStream, Error, Locator, Result};
+
+use crate::disk::{CellRef, ReadFailure};
+use crate::geometry::DriveMask;
+use crate::layout::{Location, Source, Step, Steps};
+use crate::seal::COPY;
+use crate::set::Set;
+
+/// The step that is being given out and the one after it.
+const STEPS_MAX: usize = 2;
+
+/// Begins to read; the first bytes are there when this returns.
+pub(crate) async fn read(
+    set: &Arc<Set>,
+    locator: &Locator,
+    range: Range<u64>,
+) -> Result<ByteStream> {
+    let location: &Arc<Location> = locator
+        .get()
+        .ok_or_else(|| Error::Io(std::io::Error::other("an entry of a listing has no bytes")))?;
+    if location.set != set.number || location.spread != set.spread {
+        return Err(Error::Damaged(
+            "the object is of another set of drives".into(),
+        ));
+    }
+    let left = range.end.saturating_sub(range.start);
+    let Some(steps) = Steps::new(locator, range).filter(|_| left > 0) else {
+        return Ok(Box::pin(stream::empty()));
+    };
+    let set = set.clone();
+    let steps = stream::iter(steps)
+        .map(move |step| {
+            let set = set.clone();
+            async move { read_step(&set, &step).await }
+        })
+        .buffered(STEPS_MAX);
+    let mut reading = Reading {
+        steps: Box::pin(steps),
+        chunks: VecDeque::new(),
+        left,
+    };
+    let first = reading.next().await?;
+    let rest = stream::unfold(Some(reading), |reading| async {
+        let mut reading = reading.filter(|reading| reading.left > 0)?;
+        match reading.next().await {
+            Ok(chunk) => Some((Ok(chunk), Some(reading))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(Box::pin(stream::iter([Ok(first)]).chain(rest)))
+}
+
+struct Reading<S> {
+    steps: S,
+    chunks: VecDeque<Bytes>,
+    /// How many bytes are still owed.
+    left: u64,
+}
+
+impl<S: stream::Stream<Item = Result<Vec<Bytes>>> + Unpin> Reading<S> {
+    async fn next(&mut self) -> Result<Bytes> {
+        loop {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.left = self.left.saturating_sub(chunk.len() as u64);
+                return Ok(chunk);
+            }
+            // A plan that ends early comes from a record that contradicts itself.
+            let chunks = self.steps.next().await.ok_or_else(|| {
+                Error::Damaged("the object is shorter than its record says".into())
+            })?;
+            self.chunks = chunks?.into();
+        }
+    }
+}
+
+async fn read_step(set: &Set, step: &Step) -> Result<Vec<Bytes>> {
+    match step.source {
+        Source::Copies(holders) => read_copy(set, step, holders).await,
+        Source::Cells => read_cells(set, step).await,
+    }
+}
+
+async fn read_copy(set: &Set, step: &Step, holders: DriveMask) -> Result<Vec<Bytes>> {
+    let mut damaged = 0;
+    for turn in 0..set.spread.drives() {
+        let drive = set.spread.drive_of(step.blob, turn);
+        if !holders.has(drive) {
+            continue;
+        }
+        let cell = CellRef {
+            file: step.file,
+            offset: step.offset,
+            length: step.data_len,
+            blob: step.blob,
+            shard: COPY,
+        };
+        match read_cell(set, drive, cell).await {
+            Ok(copy) => return slice(&copy, step.wanted.clone()).map(|part| vec![part]),
+            Err(ReadFailure::Damaged) => damaged += 1,
+            Err(ReadFailure::Absent) => {}
+        }
+    }
+    Err(lost(0, 1, damaged, holders.count()))
+}
+
+async fn read_cells(set: &Set, step: &Step) -> Result<Vec<Bytes>> {
+    let (k, n) = (set.spread.k, set.spread.drives());
+    let length = set.codec.cell_len(step.data_len);
+    let contradiction = || Error::Damaged("a stripe without data".into());
+    let first = step
+        .wanted
+        .start
+        .checked_div(length)
+        .ok_or_else(contradiction)?;
+    let last = step.wanted.end.saturating_sub(1) / length;
+    let mut cells: Vec<Option<Bytes>> = vec![None; n];
+    let mut tried = DriveMask::default();
+    let mut damaged = 0;
+    // First the data that is wanted, then as many others as are missing.
+    let mut round: Vec<usize> = (first..=last.min(k - 1)).collect();
+    loop {
+        let reads = round.iter().map(|&shard| async move {
+            let cell = CellRef {
+                file: step.file,
+                offset: step.offset,
+                length,
+                blob: step.blob,
+                shard: u8::try_from(shard).expect("a set has at most 32 drives"),
+            };
+            let drive = set.spread.drive_of(step.blob, shard);
+            (shard, read_cell(set, drive, cell).await)
+        });
+        for (shard, outcome) in join_all(reads).await {
+            tried.insert(shard);
+            match outcome {
+                Ok(cell) => {
+                    if let Some(slot) = cells.get_mut(shard) {
+                        *slot = Some(cell);
+                    }
+                }
+                Err(ReadFailure::Damaged) => damaged += 1,
+                Err(ReadFailure::Absent) => {}
+            }
+        }
+        let wanted = cells.get(first..=last).unwrap_or_default();
+        let have = cells.iter().flatten().count();
+        if wanted.iter().all(Option::is_some) || have >= k {
+            break;
+        }
+        round = (0..n)
+            .filter(|shard| !tried.has(*shard))
+            .take(k - have)
+            .collect();
+        if round.is_empty() {
+            return Err(lost(have, k, damaged, n));
+        }
+    }
+    let wanted = cells.get(first..=last).unwrap_or_default();
+    if wanted.iter().any(Option::is_none) {
+        metrics::counter!("sluice_stripes_restored_total").increment(1);
+        set.codec
+            .restore(&mut cells)
+            .map_err(|_| Error::Damaged("cells of different lengths".into()))?;
+    }
+    let mut chunks = Vec::with_capacity(last + 1 - first);
+    for (shard, cell) in cells.iter().enumerate().take(last + 1).skip(first) {
+        let start = shard * length;
+        let from = step.wanted.start.saturating_sub(start);
+        let to = (step.wanted.end - start).min(length);
+        let cell = cell.as_ref().ok_or_else(contradiction)?;
+        chunks.push(slice(cell, from..to)?);
+    }
+    Ok(chunks)
+}
+
+async fn read_cell(set: &Set, drive: usize, cell: CellRef) -> Result<Bytes, ReadFailure> {
+    let Some(Some(disk)) = set.disks.get(drive) else {
+        return Err(ReadFailure::Absent);
+    };
+    let outcome = disk.read(cell).await;
+    if outcome.is_err() {
+        set.note_repair(&cell, drive);
+    }
+    outcome
+}
+
+fn slice(cell: &Bytes, range: Range<usize>) -> Result<Bytes> {
+    if range.start <= range.end && range.end <= cell.len() {
+        Ok(cell.slice(range))
+    } else {
+        Err(Error::Damaged("a range outside of its cell".into()))
+    }
+}
+
+/// With drives away, what is missing may return; without, it is gone.
+fn lost(have: usize, need: usize, damaged: usize, of: usize) -> Error {
+    if damaged > of - need {
+        return Error::Damaged(format!("{damaged} of {of} cells fail their check"));
+    }
+    Error::ReadQuorumLost { have, need }
+}

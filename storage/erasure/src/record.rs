@@ -1,0 +1,494 @@
+//! The durable changes, and how they are spelled. What one record says is
+//! complete: the index can be rebuilt from the records alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::{
+    Bucket, BucketName, Documents, Geometry, Locator, Metadata, Object, ObjectKey, Part,
+    PartNumber, Timestamp, Upload, UploadId, UploadedPart, VersionId, Versioning,
+};
+
+use crate::geometry::{DriveMask, Spread};
+use crate::layout::{Extent, Location, Piece, PiecePlace};
+use crate::wire::{Malformed, Reader, Writer};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Record {
+    /// A run of the engine begins. Earlier records at or after `end` were never
+    /// acknowledged and are void.
+    Epoch {
+        end: u64,
+    },
+    Bucket(Bucket),
+    BucketGone(BucketName),
+    Object {
+        bucket: BucketName,
+        object: Object,
+        /// The upload that ends with this object.
+        upload: Option<UploadId>,
+    },
+    ObjectGone {
+        bucket: BucketName,
+        key: ObjectKey,
+        version: VersionId,
+    },
+    Upload {
+        bucket: BucketName,
+        upload: Upload,
+    },
+    UploadGone {
+        bucket: BucketName,
+        key: ObjectKey,
+        id: UploadId,
+    },
+    Part {
+        bucket: BucketName,
+        key: ObjectKey,
+        id: UploadId,
+        part: StoredPart,
+    },
+}
+
+/// A part of an upload, with the place of its bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredPart {
+    pub(crate) part: UploadedPart,
+    pub(crate) location: Arc<Location>,
+}
+
+impl Record {
+    /// Where the bytes are that the record speaks of.
+    pub(crate) fn location(&self) -> Option<&Arc<Location>> {
+        match self {
+            Self::Object { object, .. } => location_of(object),
+            Self::Part { part, .. } => Some(&part.location),
+            Self::Epoch { .. }
+            | Self::Bucket(_)
+            | Self::BucketGone(_)
+            | Self::ObjectGone { .. }
+            | Self::Upload { .. }
+            | Self::UploadGone { .. } => None,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match self {
+            Self::Epoch { end } => {
+                out.u8(0);
+                out.u64(*end);
+            }
+            Self::Bucket(bucket) => {
+                out.u8(1);
+                put_bucket(&mut out, bucket);
+            }
+            Self::BucketGone(name) => {
+                out.u8(2);
+                out.text(name.as_str());
+            }
+            Self::Object {
+                bucket,
+                object,
+                upload,
+            } => {
+                out.u8(3);
+                out.text(bucket.as_str());
+                out.u8(u8::from(upload.is_some()));
+                out.u128(upload.map_or(0, |id| id.0));
+                put_object(&mut out, object);
+            }
+            Self::ObjectGone {
+                bucket,
+                key,
+                version,
+            } => {
+                out.u8(4);
+                out.text(bucket.as_str());
+                out.text(key.as_str());
+                put_version(&mut out, *version);
+            }
+            Self::Upload { bucket, upload } => {
+                out.u8(5);
+                out.text(bucket.as_str());
+                put_upload(&mut out, upload);
+            }
+            Self::UploadGone { bucket, key, id } => {
+                out.u8(6);
+                out.text(bucket.as_str());
+                out.text(key.as_str());
+                out.u128(id.0);
+            }
+            Self::Part {
+                bucket,
+                key,
+                id,
+                part,
+            } => {
+                out.u8(7);
+                out.text(bucket.as_str());
+                out.text(key.as_str());
+                out.u128(id.0);
+                put_part(&mut out, part);
+            }
+        }
+        out.0
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Reader::new(bytes);
+        let record = match input.u8()? {
+            0 => Self::Epoch { end: input.u64()? },
+            1 => Self::Bucket(bucket(&mut input)?),
+            2 => Self::BucketGone(bucket_name(&mut input)?),
+            3 => {
+                let bucket = bucket_name(&mut input)?;
+                let completes = input.u8()? == 1;
+                let id = UploadId(input.u128()?);
+                Self::Object {
+                    bucket,
+                    upload: completes.then_some(id),
+                    object: object(&mut input)?,
+                }
+            }
+            4 => Self::ObjectGone {
+                bucket: bucket_name(&mut input)?,
+                key: key(&mut input)?,
+                version: version(&mut input)?,
+            },
+            5 => Self::Upload {
+                bucket: bucket_name(&mut input)?,
+                upload: upload(&mut input)?,
+            },
+            6 => Self::UploadGone {
+                bucket: bucket_name(&mut input)?,
+                key: key(&mut input)?,
+                id: UploadId(input.u128()?),
+            },
+            7 => Self::Part {
+                bucket: bucket_name(&mut input)?,
+                key: key(&mut input)?,
+                id: UploadId(input.u128()?),
+                part: part(&mut input)?,
+            },
+            _ => return Err(Malformed),
+        };
+        input.finish()?;
+        Ok(record)
+    }
+}
+
+pub(crate) fn location_of(object: &Object) -> Option<&Arc<Location>> {
+    object.location.get()
+}
+
+macro_rules! whole {
+    ($($encode:ident, $decode:ident: $type:ty = $put:ident, $take:ident;)*) => {$(
+        pub(crate) fn $encode(value: &$type) -> Vec<u8> {
+            let mut out = Writer::default();
+            $put(&mut out, value);
+            out.0
+        }
+
+        pub(crate) fn $decode(bytes: &[u8]) -> Result<$type, Malformed> {
+            let mut input = Reader::new(bytes);
+            let value = $take(&mut input)?;
+            input.finish()?;
+            Ok(value)
+        }
+    )*};
+}
+
+// What the index keeps is spelled like the record that it comes from.
+whole! {
+    encode_bucket, decode_bucket: Bucket = put_bucket, bucket;
+    encode_object, decode_object: Object = put_object, object;
+    encode_summary, decode_summary: Object = put_summary, summary;
+    encode_upload, decode_upload: Upload = put_upload, upload;
+    encode_part, decode_part: StoredPart = put_part, part;
+}
+
+fn put_bucket(out: &mut Writer, bucket: &Bucket) {
+    out.text(bucket.name.as_str());
+    out.text(&bucket.owner);
+    out.u64(bucket.created.0);
+    out.u8(match bucket.versioning {
+        Versioning::Never => 0,
+        Versioning::Enabled => 1,
+        Versioning::Suspended => 2,
+    });
+    put_documents(out, &bucket.documents);
+}
+
+fn bucket(input: &mut Reader<'_>) -> Result<Bucket, Malformed> {
+    Ok(Bucket {
+        name: bucket_name(input)?,
+        owner: input.text()?.to_owned(),
+        created: Timestamp(input.u64()?),
+        versioning: match input.u8()? {
+            0 => Versioning::Never,
+            1 => Versioning::Enabled,
+            2 => Versioning::Suspended,
+            _ => return Err(Malformed),
+        },
+        documents: documents(input)?,
+    })
+}
+
+/// What a listing shows of an object: all but its parts and its place, which
+/// are what makes records large.
+fn put_summary(out: &mut Writer, object: &Object) {
+    out.text(object.key.as_str());
+    put_version(out, object.version);
+    out.text(&object.owner);
+    out.u64(object.size);
+    out.text(&object.etag);
+    out.u64(object.modified.0);
+    put_metadata(out, &object.metadata);
+    put_documents(out, &object.documents);
+}
+
+fn summary(input: &mut Reader<'_>) -> Result<Object, Malformed> {
+    Ok(Object {
+        key: key(input)?,
+        version: version(input)?,
+        owner: input.text()?.to_owned(),
+        size: input.u64()?,
+        etag: input.text()?.to_owned(),
+        modified: Timestamp(input.u64()?),
+        metadata: metadata(input)?,
+        documents: documents(input)?,
+        parts: Vec::new(),
+        location: Locator::new(Summary),
+    })
+}
+
+/// The locator of an object from a listing, whose bytes cannot be read by it.
+#[derive(Debug)]
+pub(crate) struct Summary;
+
+fn put_object(out: &mut Writer, object: &Object) {
+    put_summary(out, object);
+    out.count(object.parts.len());
+    for part in &object.parts {
+        out.u16(part.number.get());
+        out.u64(part.size);
+        put_metadata(out, &part.metadata);
+    }
+    let location = location_of(object).expect("the object is of this store");
+    put_location(out, location);
+}
+
+fn object(input: &mut Reader<'_>) -> Result<Object, Malformed> {
+    let mut object = summary(input)?;
+    let parts = input.count()?;
+    object.parts = (0..parts)
+        .map(|_| {
+            Ok(Part {
+                number: part_number(input)?,
+                size: input.u64()?,
+                metadata: metadata(input)?,
+            })
+        })
+        .collect::<Result<_, Malformed>>()?;
+    object.location = Locator::new(Arc::new(location(input)?));
+    Ok(object)
+}
+
+fn put_upload(out: &mut Writer, upload: &Upload) {
+    out.u128(upload.id.0);
+    out.text(upload.key.as_str());
+    out.text(&upload.owner);
+    out.text(&upload.initiator);
+    out.u64(upload.initiated.0);
+    put_metadata(out, &upload.metadata);
+    put_documents(out, &upload.documents);
+}
+
+fn upload(input: &mut Reader<'_>) -> Result<Upload, Malformed> {
+    Ok(Upload {
+        id: UploadId(input.u128()?),
+        key: key(input)?,
+        owner: input.text()?.to_owned(),
+        initiator: input.text()?.to_owned(),
+        initiated: Timestamp(input.u64()?),
+        metadata: metadata(input)?,
+        documents: documents(input)?,
+    })
+}
+
+fn put_part(out: &mut Writer, stored: &StoredPart) {
+    let part = &stored.part;
+    out.u16(part.number.get());
+    out.u64(part.size);
+    out.text(&part.etag);
+    out.u64(part.modified.0);
+    put_metadata(out, &part.metadata);
+    put_location(out, &stored.location);
+}
+
+fn part(input: &mut Reader<'_>) -> Result<StoredPart, Malformed> {
+    let part = UploadedPart {
+        number: part_number(input)?,
+        size: input.u64()?,
+        etag: input.text()?.to_owned(),
+        modified: Timestamp(input.u64()?),
+        metadata: metadata(input)?,
+    };
+    let location = Arc::new(location(input)?);
+    Ok(StoredPart { part, location })
+}
+
+pub(crate) fn put_location(out: &mut Writer, location: &Location) {
+    out.u16(location.set);
+    let geometry = location.spread.geometry();
+    out.u8(geometry.data);
+    out.u8(geometry.parity);
+    out.count(location.pieces.len());
+    for piece in &location.pieces {
+        out.u128(piece.blob);
+        out.u64(piece.size);
+        out.u32(piece.absent.0);
+        match &piece.place {
+            PiecePlace::Copies { position, holders } => {
+                out.u8(0);
+                out.u64(*position);
+                out.u32(holders.0);
+            }
+            PiecePlace::Shards { position } => {
+                out.u8(1);
+                out.u64(*position);
+            }
+            PiecePlace::Stripes { cell, extents } => {
+                out.u8(2);
+                out.u32(*cell);
+                out.count(extents.len());
+                for extent in extents {
+                    out.u32(extent.segment);
+                    out.u64(extent.offset);
+                    out.u64(extent.length);
+                    out.u32(extent.stripes);
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn location(input: &mut Reader<'_>) -> Result<Location, Malformed> {
+    let set = input.u16()?;
+    let geometry = Geometry {
+        data: input.u8()?,
+        parity: input.u8()?,
+    };
+    let spread = Spread::new(geometry).ok_or(Malformed)?;
+    let pieces = input.count()?;
+    let pieces = (0..pieces)
+        .map(|_| {
+            Ok(Piece {
+                blob: input.u128()?,
+                size: input.u64()?,
+                absent: DriveMask(input.u32()?),
+                place: piece_place(input)?,
+            })
+        })
+        .collect::<Result<_, Malformed>>()?;
+    Ok(Location {
+        set,
+        spread,
+        pieces,
+    })
+}
+
+fn piece_place(input: &mut Reader<'_>) -> Result<PiecePlace, Malformed> {
+    Ok(match input.u8()? {
+        0 => PiecePlace::Copies {
+            position: input.u64()?,
+            holders: DriveMask(input.u32()?),
+        },
+        1 => PiecePlace::Shards {
+            position: input.u64()?,
+        },
+        2 => {
+            let cell = input.u32()?;
+            let extents = input.count()?;
+            let extents = (0..extents)
+                .map(|_| {
+                    Ok(Extent {
+                        segment: input.u32()?,
+                        offset: input.u64()?,
+                        length: input.u64()?,
+                        stripes: input.u32()?,
+                    })
+                })
+                .collect::<Result<_, Malformed>>()?;
+            PiecePlace::Stripes { cell, extents }
+        }
+        _ => return Err(Malformed),
+    })
+}
+
+fn put_metadata(out: &mut Writer, metadata: &Metadata) {
+    out.count(metadata.len());
+    for (name, value) in metadata {
+        out.text(name);
+        out.text(value);
+    }
+}
+
+fn metadata(input: &mut Reader<'_>) -> Result<Metadata, Malformed> {
+    let mut metadata = BTreeMap::new();
+    for _ in 0..input.count()? {
+        let name = input.text()?.to_owned();
+        metadata.insert(name, input.text()?.to_owned());
+    }
+    Ok(metadata)
+}
+
+fn put_documents(out: &mut Writer, documents: &Documents) {
+    out.count(documents.iter().count());
+    for (name, content) in documents.iter() {
+        out.text(name);
+        out.bytes(content);
+    }
+}
+
+fn documents(input: &mut Reader<'_>) -> Result<Documents, Malformed> {
+    let count = input.count()?;
+    (0..count)
+        .map(|_| {
+            let name = input.text()?.to_owned();
+            Ok((name, Bytes::copy_from_slice(input.bytes()?)))
+        })
+        .collect()
+}
+
+fn put_version(out: &mut Writer, version: VersionId) {
+    match version {
+        VersionId::Null => out.u8(0),
+        VersionId::Id(id) => {
+            out.u8(1);
+            out.u128(id);
+        }
+    }
+}
+
+fn version(input: &mut Reader<'_>) -> Result<VersionId, Malformed> {
+    match input.u8()? {
+        0 => Ok(VersionId::Null),
+        1 => Ok(VersionId::Id(input.u128()?)),
+        _ => Err(Malformed),
+    }
+}
+
+fn bucket_name(input: &mut Reader<'_>) -> Result<BucketName, Malformed> {
+    BucketName::parse(input.text()?).map_err(|_| Malformed)
+}
+
+fn key(input: &mut Reader<'_>) -> Result<ObjectKey, Malformed> {
+    ObjectKey::parse(input.text()?).map_err(|_| Malformed)
+}
+
+fn part_number(input: &mut Reader<'_>) -> Result<PartNumber, Malformed> {
+    PartNumber::new(input.u16()?).map_err(|_| Malformed)
+}
