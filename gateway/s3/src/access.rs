@@ -235,3 +235,176 @@ impl Head {
         actions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(method: &str, uri: &str, headers: &[(&str, &str)]) -> Head {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "h");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Head::parse(&parts, &[]).unwrap()
+    }
+
+    #[test]
+    fn each_request_asks_for_what_it_does() {
+        use Action as A;
+        const COPY: (&str, &str) = ("x-amz-copy-source", "/src-bucket/a%2Fb?versionId=null");
+        let check = |method: &str, uri: &str, headers: &[(&str, &str)], expected: &[A]| {
+            let accesses = head(method, uri, headers).accesses().unwrap();
+            let actions: Vec<_> = accesses.iter().map(|access| access.action).collect();
+            assert_eq!(actions, expected, "{method} {uri} {headers:?}");
+        };
+        check("GET", "/", &[], &[A::ListAllMyBuckets]);
+        check("HEAD", "/abc", &[], &[A::ListBucket]);
+        check("GET", "/abc?list-type=2", &[], &[A::ListBucket]);
+        check("GET", "/abc?versions", &[], &[A::ListBucketVersions]);
+        check("DELETE", "/abc?cors", &[], &[A::PutBucketCors]);
+        check("DELETE", "/abc?policy", &[], &[A::DeleteBucketPolicy]);
+        check(
+            "GET",
+            "/abc?lifecycle",
+            &[],
+            &[A::GetLifecycleConfiguration],
+        );
+        check("POST", "/abc?delete", &[], &[]);
+        check("OPTIONS", "/abc/k", &[], &[]);
+        check("POST", "/abc", &[], &[A::PutObject]);
+        check("GET", "/abc/k", &[], &[A::GetObject]);
+        check("HEAD", "/abc/k?versionId=null", &[], &[A::GetObjectVersion]);
+        check("DELETE", "/abc/k", &[], &[A::DeleteObject]);
+        check(
+            "DELETE",
+            "/abc/k?versionId=null",
+            &[],
+            &[A::DeleteObjectVersion],
+        );
+        check("GET", "/abc/k?acl", &[], &[A::GetObjectAcl]);
+        check(
+            "PUT",
+            "/abc/k?acl&versionId=null",
+            &[],
+            &[A::PutObjectVersionAcl],
+        );
+        check(
+            "GET",
+            "/abc/k?attributes",
+            &[],
+            &[A::GetObject, A::GetObjectAttributes],
+        );
+        check("PUT", "/abc/k", &[], &[A::PutObject]);
+        check(
+            "PUT",
+            "/abc/k",
+            &[("x-amz-acl", "private")],
+            &[A::PutObject, A::PutObjectAcl],
+        );
+        check(
+            "POST",
+            "/abc/k?uploads",
+            &[
+                ("x-amz-grant-read", "id=1"),
+                ("x-amz-tagging", "a=b"),
+                ("x-amz-object-lock-mode", "GOVERNANCE"),
+                ("x-amz-object-lock-legal-hold", "ON"),
+            ],
+            &[
+                A::PutObject,
+                A::PutObjectAcl,
+                A::PutObjectTagging,
+                A::PutObjectRetention,
+                A::PutObjectLegalHold,
+            ],
+        );
+        check(
+            "PUT",
+            "/abc/k",
+            &[COPY, ("x-amz-acl", "private")],
+            &[A::GetObjectVersion, A::PutObject, A::PutObjectAcl],
+        );
+        let part = "/abc/k?uploadId=x&partNumber=1";
+        check("PUT", part, &[], &[A::PutObject]);
+        check("PUT", part, &[COPY], &[A::GetObjectVersion, A::PutObject]);
+        check(
+            "GET",
+            "/abc/k?uploadId=x",
+            &[],
+            &[A::ListMultipartUploadParts],
+        );
+        check(
+            "DELETE",
+            "/abc/k?uploadId=x",
+            &[],
+            &[A::AbortMultipartUpload],
+        );
+        check("POST", "/abc/k?uploadId=x", &[], &[A::PutObject]);
+    }
+
+    #[test]
+    fn a_copy_reads_its_source_and_writes_its_target() {
+        let head = head("PUT", "/abc/k", &[("x-amz-copy-source", "src-bucket/a")]);
+        let accesses = head.accesses().unwrap();
+        let resources: Vec<_> = accesses
+            .iter()
+            .map(|access| (access.bucket.as_ref(), access.key.as_ref()))
+            .map(|(bucket, key)| (bucket.unwrap().as_str(), key.unwrap().as_str()))
+            .collect();
+        assert_eq!(resources, [("src-bucket", "a"), ("abc", "k")]);
+    }
+
+    #[test]
+    fn a_copy_source_is_decoded_once() {
+        let check = |header: &str, expected: Option<(&str, &str, Option<VersionId>)>| {
+            let source = CopySource::parse(header);
+            let source = source
+                .as_ref()
+                .ok()
+                .map(|source| (source.bucket.as_str(), source.key.as_str(), source.version));
+            assert_eq!(source, expected, "{header}");
+        };
+        let version = VersionId::Id(7);
+        check("abc/k", Some(("abc", "k", None)));
+        check("/abc/k", Some(("abc", "k", None)));
+        check("%2Fabc%2Fk%2Fl", Some(("abc", "k/l", None)));
+        check("abc//k", Some(("abc", "/k", None)));
+        check("abc/../%2e", Some(("abc", "../.", None)));
+        check("abc/a+b%2B%25", Some(("abc", "a b+%", None)));
+        check(
+            "abc/k?versionId=null",
+            Some(("abc", "k", Some(VersionId::Null))),
+        );
+        check(
+            &format!("abc/k?versionId={version}"),
+            Some(("abc", "k", Some(version))),
+        );
+        check(
+            "abc/k%3FversionId=null",
+            Some(("abc", "k?versionId=null", None)),
+        );
+        check("abc/k?x", Some(("abc", "k?x", None)));
+        for wrong in [
+            "",
+            "/",
+            "abc",
+            "abc/",
+            "//abc/k",
+            "a_c/k",
+            "abc/%",
+            "abc/%ff",
+            "abc/%00",
+            "abc/k?versionId=",
+            "abc/k?versionId=x",
+            "arn:aws:s3:eu:1:accesspoint/a/object/k",
+        ] {
+            check(wrong, None);
+        }
+    }
+}

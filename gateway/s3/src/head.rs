@@ -161,14 +161,13 @@ fn target(host: &str, path: &str, domains: &[String]) -> Result<Target, Error> {
         .strip_prefix('/')
         .ok_or_else(|| invalid("The path does not begin with a slash."))?;
     let host = without_port(host).to_ascii_lowercase();
+    // Of two domains of which one ends with the other, the longer one is meant.
     let virtual_bucket = domains
         .iter()
-        .filter_map(|domain| {
-            let rest = host.strip_suffix(&domain.to_ascii_lowercase())?;
-            rest.strip_suffix('.')
-        })
-        // Of two domains of which one ends with the other, the longer one is meant.
-        .min_by_key(|bucket| bucket.len());
+        .filter_map(|domain| host.strip_suffix(&domain.to_ascii_lowercase()))
+        .filter(|rest| rest.is_empty() || rest.ends_with('.'))
+        .min_by_key(|rest| rest.len())
+        .and_then(|rest| rest.strip_suffix('.'));
     let (bucket, key) = match (virtual_bucket, path.split_once('/')) {
         (Some(bucket), _) => (bucket, path),
         (None, Some((bucket, key))) => (bucket, key),
@@ -229,3 +228,6 @@ fn version(query: &Query, operation: Operation) -> Result<Option<VersionId>, Err
         _ => Err(refuse("This operation does not accept a version-id.")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,3 +236,209 @@ fn asked_algorithm(
         })),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn payload(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Payload, Code> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "h");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let head = Head::parse(&parts, &[]).unwrap();
+        Payload::of(&head).map_err(|error| error.code().unwrap())
+    }
+
+    fn put(headers: &[(&str, &str)]) -> Result<Payload, Code> {
+        payload("PUT", "/abc/k", headers)
+    }
+
+    fn plain() -> Payload {
+        Payload {
+            length: None,
+            length_max: Payload::CONTENT_LEN_MAX,
+            content_md5: None,
+            sha256: ContentSha256::Absent,
+            checksum: None,
+            algorithm: Some(Algorithm::Crc64Nvme),
+            aws_chunked: false,
+        }
+    }
+
+    const CRC: (&str, &str) = ("x-amz-checksum-crc32", "y/Q5Jg==");
+    const UNSIGNED_TRAILER: (&str, &str) =
+        ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    const SIGNED: (&str, &str) = ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+    const TRAILER: (&str, &str) = ("x-amz-trailer", "x-amz-checksum-crc32");
+
+    #[test]
+    fn a_payload_is_what_clients_say_of_it() {
+        assert_eq!(put(&[]), Ok(plain()));
+        assert_eq!(
+            put(&[
+                ("content-length", "9"),
+                ("content-md5", "JfnnlDI7RTiF9RgfG2JNCw=="),
+                CRC
+            ]),
+            Ok(Payload {
+                length: Some(9),
+                content_md5: Some([
+                    0x25, 0xf9, 0xe7, 0x94, 0x32, 0x3b, 0x45, 0x38, 0x85, 0xf5, 0x18, 0x1f, 0x1b,
+                    0x62, 0x4d, 0x0b,
+                ]),
+                checksum: Some(ExpectedChecksum::Header(
+                    Algorithm::Crc32,
+                    "y/Q5Jg==".into()
+                )),
+                ..plain()
+            })
+        );
+        // boto3 and the command line.
+        let trailing = Payload {
+            length: Some(9),
+            sha256: ContentSha256::Streaming {
+                signed: false,
+                trailer: true,
+            },
+            checksum: Some(ExpectedChecksum::Trailer(Algorithm::Crc32)),
+            algorithm: Some(Algorithm::Crc32),
+            aws_chunked: true,
+            ..plain()
+        };
+        let encoding = ("content-encoding", "gzip, aws-chunked");
+        let decoded = ("x-amz-decoded-content-length", "9");
+        let wire = ("content-length", "50");
+        let sdk = ("x-amz-sdk-checksum-algorithm", "CRC32");
+        assert_eq!(
+            put(&[wire, decoded, encoding, UNSIGNED_TRAILER, TRAILER, sdk]),
+            Ok(trailing.clone())
+        );
+        // The same without credentials.
+        assert_eq!(
+            put(&[wire, decoded, encoding, TRAILER, sdk]),
+            Ok(Payload {
+                sha256: ContentSha256::Absent,
+                ..trailing.clone()
+            })
+        );
+        // JavaScript does not know how long its stream is.
+        assert_eq!(
+            put(&[
+                ("transfer-encoding", "chunked"),
+                encoding,
+                UNSIGNED_TRAILER,
+                TRAILER,
+                sdk
+            ]),
+            Ok(Payload {
+                length: None,
+                ..trailing
+            })
+        );
+        // Java and Go.
+        assert_eq!(
+            put(&[wire, decoded, SIGNED]),
+            Ok(Payload {
+                length: Some(9),
+                sha256: ContentSha256::Streaming {
+                    signed: true,
+                    trailer: false,
+                },
+                aws_chunked: true,
+                ..plain()
+            })
+        );
+        // A coding that somebody only wants to be stored.
+        assert_eq!(put(&[("content-encoding", "aws-chunked")]), Ok(plain()));
+    }
+
+    #[test]
+    fn the_digest_of_the_content_comes_from_a_header_or_the_query() {
+        let sha256 = |uri: &str, headers: &[(&str, &str)]| {
+            payload("PUT", uri, headers).map(|payload| payload.sha256)
+        };
+        let zeros = "00".repeat(32);
+        let digest = Ok(ContentSha256::Digest([0; 32]));
+        let query = format!("/abc/k?X-Amz-Content-Sha256={zeros}&X-Amz-Signature=x");
+        assert_eq!(
+            sha256("/abc/k", &[("x-amz-content-sha256", &zeros)]),
+            digest
+        );
+        assert_eq!(sha256(&query, &[]), digest);
+        assert_eq!(
+            sha256("/abc/k?X-Amz-Signature=x", &[]),
+            Ok(ContentSha256::Unsigned)
+        );
+        for (text, expected) in [
+            ("UNSIGNED-PAYLOAD", Ok(ContentSha256::Unsigned)),
+            ("", Err(Code::InvalidArgument)),
+            ("unsigned-payload", Err(Code::InvalidArgument)),
+            (&zeros[2..], Err(Code::InvalidArgument)),
+            (&"AB".repeat(32), Err(Code::InvalidArgument)),
+            (
+                "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+                Err(Code::NotImplemented),
+            ),
+        ] {
+            assert_eq!(
+                sha256("/abc/k", &[("x-amz-content-sha256", text)]),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_head_alone_proves_wrong_is_refused() {
+        let check = |headers: &[(&str, &str)], expected: Code| {
+            assert_eq!(put(headers), Err(expected), "{headers:?}");
+        };
+        check(&[("content-length", "x")], Code::InvalidArgument);
+        check(&[("content-length", "+1")], Code::InvalidArgument);
+        check(&[("content-length", "5368709121")], Code::EntityTooLarge);
+        assert!(put(&[("content-length", "5368709120")]).is_ok());
+        check(
+            &[SIGNED, ("x-amz-decoded-content-length", "-1")],
+            Code::InvalidArgument,
+        );
+        check(
+            &[SIGNED, ("x-amz-decoded-content-length", "5368709121")],
+            Code::EntityTooLarge,
+        );
+        check(&[("content-md5", "")], Code::InvalidDigest);
+        check(&[("content-md5", "AAAA")], Code::InvalidDigest);
+        check(&[("content-md5", "not base64")], Code::InvalidDigest);
+        check(&[("x-amz-checksum-crc32", "AAAA")], Code::InvalidRequest);
+        check(
+            &[("x-amz-checksum-crc32", "y/Q5Jg==-1")],
+            Code::InvalidRequest,
+        );
+        check(&[CRC, UNSIGNED_TRAILER, TRAILER], Code::InvalidRequest);
+        check(&[SIGNED, TRAILER], Code::InvalidRequest);
+        check(
+            &[UNSIGNED_TRAILER, ("x-amz-trailer", "x-amz-meta-a")],
+            Code::InvalidRequest,
+        );
+        let sdk = |name| ("x-amz-sdk-checksum-algorithm", name);
+        check(&[sdk("CRC32")], Code::InvalidRequest);
+        check(&[sdk("CRC32C"), CRC], Code::InvalidRequest);
+        check(&[sdk("ADLER"), CRC], Code::InvalidRequest);
+        check(&[("x-amz-checksum-algorithm", "")], Code::InvalidRequest);
+    }
+
+    #[test]
+    fn a_completion_speaks_of_the_object_and_not_of_its_own_body() {
+        let headers = [("x-amz-checksum-crc32", "y/Q5Jg==-3")];
+        let completion = payload("POST", "/abc/k?uploadId=x", &headers).unwrap();
+        assert_eq!(completion.checksum, None);
+        let policy = payload("PUT", "/abc?cors", &[CRC]).unwrap();
+        assert!(policy.checksum.is_some());
+        assert_eq!(policy.algorithm, None);
+    }
+}

@@ -326,7 +326,7 @@ impl Document {
         for entry in &page.entries {
             if let Entry::Prefix(prefix) = entry {
                 self.group("CommonPrefixes", |group| {
-                    group.text("Prefix", &spell(prefix))
+                    group.text("Prefix", &spell(prefix));
                 });
             }
         }
