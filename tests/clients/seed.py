@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import ssl
 import threading
 import urllib.parse
 
@@ -40,12 +41,19 @@ def sign(method, path):
     return headers
 
 
+def connect():
+    if common.ENDPOINT.startswith("https"):
+        context = ssl.create_default_context(cafile=common.CA)
+        return http.client.HTTPSConnection(common.HOST, timeout=60, context=context)
+    return http.client.HTTPConnection(common.HOST, timeout=60)
+
+
 local = threading.local()
 
 
 def put(key):
     if not hasattr(local, "connection"):
-        local.connection = http.client.HTTPConnection(common.HOST, timeout=60)
+        local.connection = connect()
     path = "/" + urllib.parse.quote(f"{common.LISTED_BUCKET}/{key}" if key else common.LISTED_BUCKET, safe="/-_.~")
     local.connection.request("PUT", path, body=key.encode(), headers=sign("PUT", path))
     response = local.connection.getresponse()

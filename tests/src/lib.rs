@@ -1,1 +1,21 @@
-//! To be written.
+//! The system from outside: a gateway on a loopback port, and the means to send
+//! it anything at all, well-formed or not.
+//!
+//! Nothing here uses the gateway's own code for the wire: what it signs, frames
+//! and reads is a second opinion.
+
+mod connection;
+mod encode;
+mod frame;
+mod reply;
+mod request;
+mod server;
+mod sign;
+
+pub use connection::Connection;
+pub use encode::{crc32, encode, md5, sha256_hex};
+pub use frame::{Framing, Streamed};
+pub use reply::Reply;
+pub use request::Request;
+pub use server::{Server, Settings};
+pub use sign::{Key, NOBODY, OTHER, ROOT, Time};

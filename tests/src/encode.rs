@@ -1,0 +1,73 @@
+//! Digests and escapes as they stand in headers and targets.
+
+use std::fmt::Write;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+const PATH: AsciiSet = UNRESERVED.remove(b'/');
+
+/// Escapes everything but unreserved characters.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, &UNRESERVED).to_string()
+}
+
+/// A path as a signature sees it, however it was escaped.
+pub(crate) fn canonical_path(path: &str) -> String {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    utf8_percent_encode(&decoded, &PATH).to_string()
+}
+
+/// A query as a signature sees it: sorted, and escaped in one way.
+pub(crate) fn canonical_query(query: &str) -> String {
+    let decode = |text: &str| {
+        encode(&percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy())
+    };
+    let mut pairs: Vec<_> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            format!("{}={}", decode(name), decode(value))
+        })
+        .collect();
+    pairs.sort();
+    pairs.join("&")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
+
+pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(bytes.as_ref()))
+}
+
+/// As in `Content-MD5`.
+pub fn md5(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_STANDARD.encode(Md5::digest(bytes.as_ref()))
+}
+
+/// As in `x-amz-checksum-crc32`.
+pub fn crc32(bytes: impl AsRef<[u8]>) -> String {
+    let sum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, bytes.as_ref());
+    let sum = u32::try_from(sum).expect("a CRC32 has 32 bits");
+    BASE64_STANDARD.encode(sum.to_be_bytes())
+}
+
+pub(crate) fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}

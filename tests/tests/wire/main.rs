@@ -1,0 +1,14 @@
+//! The wire, operation by operation: raw requests, and the exact answers.
+
+mod acl;
+mod auth;
+mod bodies;
+mod buckets;
+mod copy;
+mod delete_objects;
+mod framing;
+mod http2_and_tls;
+mod listing;
+mod multipart;
+mod objects;
+mod routing;
