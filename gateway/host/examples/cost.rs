@@ -2,7 +2,7 @@
 //! `cargo run --release -p sluice-host --example cost`.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[path = "../tests/guest/mod.rs"]
 mod guest;
@@ -48,4 +48,19 @@ fn main() {
         batches.sort_by(f64::total_cmp);
         println!("{:8.2} us  {name}", batches[batches.len() / 2]);
     }
+    let limit = Duration::from_millis(5);
+    let endless = Guest::new()
+        .authorize(|_| guest::LOOP.to_owned())
+        .limits(|limits| limits.cpu = limit);
+    let chain = chain(&[endless]);
+    let mut late: Vec<Duration> = (0..100)
+        .map(|_| {
+            let began = Instant::now();
+            black_box(guest::decide(&chain));
+            began.elapsed().saturating_sub(limit)
+        })
+        .collect();
+    late.sort();
+    let (median, most) = (late[late.len() / 2], late[late.len() - 1]);
+    println!("an endless loop is stopped {median:?} after its limit, {most:?} at most");
 }

@@ -71,3 +71,22 @@ impl Directory for Nobody {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let credential = Credential {
+            account: Arc::new(Account {
+                id: "alice".to_owned(),
+                display_name: "Alice".to_owned(),
+                email: None,
+                roles: Vec::new(),
+            }),
+            secret: Secret::new("hunter2"),
+        };
+        assert!(!format!("{credential:?}").contains("hunter2"));
+    }
+}

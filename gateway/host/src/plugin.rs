@@ -14,7 +14,7 @@ use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::state::{Accounts, Phase, Profile, State};
 
 /// Code, and what it may do.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Source {
     /// The name of the plugin in the configuration, which its documents are
     /// kept under.
@@ -26,6 +26,19 @@ pub struct Source {
     pub limits: Limits,
     pub on_failure: FailurePolicy,
     pub instances: Instances,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("component_len", &self.component.len())
+            .field("grants", &self.grants)
+            .field("limits", &self.limits)
+            .field("on_failure", &self.on_failure)
+            .field("instances", &self.instances)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -370,3 +370,22 @@ fn a_place_is_given_back_however_the_guest_ends() {
         assert_eq!(decide(&fine), "ok");
     }
 }
+
+#[test]
+fn requests_are_decided_while_guests_spin_on_every_core() {
+    let spinning = chain(&[authorizing(LOOP)]);
+    let fine = chain(&[Guest::allowing()]);
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| assert_eq!(decide(&spinning), "timeout"));
+        }
+        for _ in 0..cores {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    assert_eq!(decide(&fine), "ok");
+                }
+            });
+        }
+    });
+}

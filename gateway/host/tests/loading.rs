@@ -1,5 +1,10 @@
 //! What is loaded, and what is refused with a reason the operator understands.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
+
 mod guest;
 
 use std::sync::Arc;

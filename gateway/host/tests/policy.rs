@@ -73,7 +73,7 @@ fn a_fresh_instance_knows_nothing_of_the_one_before() {
                          (i32.eq (i32.load (i32.const 200000)) (i32.const 1))))"
         )
     });
-    let fresh = chain(&[counting.clone()]);
+    let fresh = chain(std::slice::from_ref(&counting));
     for _ in 0..100 {
         assert_eq!(decide(&fresh), "ok");
     }

@@ -2,6 +2,10 @@
 //! compiler would emit. And a request for them to be called with.
 
 #![expect(dead_code, reason = "every test uses a part of this")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a guest that cannot be built is a mistake here"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
