@@ -81,12 +81,11 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Error> {
             return Err(refuse(name.as_str(), "A header is not UTF-8."));
         }
     }
-    const ONCE: [&str; 6] = [
+    const ONCE: [&str; 5] = [
         "authorization",
         "content-length",
         "content-md5",
         "host",
-        "if-match",
         "range",
     ];
     for name in headers.keys() {

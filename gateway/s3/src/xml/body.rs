@@ -89,6 +89,8 @@ fn delete_target(parser: &mut Parser<'_>) -> Result<DeleteTarget, Error> {
         };
         once(place, parser.text()?)?;
     }
+    // The one character that a path cannot name either.
+    let key = key.filter(|key| !key.contains('\0'));
     let key = key.ok_or_else(malformed)?;
     let version = version.filter(|version| !version.is_empty());
     let version = version.map(|version| {
@@ -323,6 +325,7 @@ mod tests {
             (object("<Key>a</Ke>"), Code::MalformedXML),
             (object("<Key>a<b/></Key>"), Code::MalformedXML),
             (object("<Key></Key>"), Code::MalformedXML),
+            (object("<Key>a\0</Key>"), Code::MalformedXML),
             (object(""), Code::MalformedXML),
             (object("<Key>a</Key><Key>b</Key>"), Code::MalformedXML),
             (object("<Key>a</Key><Colour/>"), Code::MalformedXML),
