@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next piece; nothing after the end of the document.
-    pub fn next(&mut self) -> Result<Option<Event<'a>>, Malformed> {
+    pub fn event(&mut self) -> Result<Option<Event<'a>>, Malformed> {
         if self.empty {
             self.empty = false;
             self.open.pop();
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
 
     /// The start of the root element, which must have this name.
     pub fn root(&mut self, name: &str) -> Result<Tag<'a>, Malformed> {
-        match self.next()? {
+        match self.event()? {
             Some(Event::Start(tag)) if tag.name == name => Ok(tag),
             _ => Err(Malformed),
         }
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     /// The start of the next child of the element that was started last, or
     /// nothing where that ends. Text between children is refused.
     pub fn child(&mut self) -> Result<Option<Tag<'a>>, Malformed> {
-        match self.next()? {
+        match self.event()? {
             Some(Event::Start(tag)) => Ok(Some(tag)),
             Some(Event::End) => Ok(None),
             Some(Event::Text(_)) | None => Err(Malformed),
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
         let mut whole = Cow::Borrowed("");
         loop {
-            match self.next()? {
+            match self.event()? {
                 Some(Event::Text(part)) if whole.is_empty() => whole = part,
                 Some(Event::Text(part)) => whole.to_mut().push_str(&part),
                 Some(Event::End) => return Ok(whole),
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     pub fn skip(&mut self) -> Result<(), Malformed> {
         let mut depth = 1;
         while depth > 0 {
-            match self.next()? {
+            match self.event()? {
                 Some(Event::Start(_)) => depth += 1,
                 Some(Event::End) => depth -= 1,
                 Some(Event::Text(_)) => {}
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
 
     /// The end of the document, after its root element has ended.
     pub fn finish(mut self) -> Result<(), Malformed> {
-        match self.next()? {
+        match self.event()? {
             None => Ok(()),
             Some(_) => Err(Malformed),
         }
@@ -323,7 +323,7 @@ mod tests {
     fn read(document: &str) -> Result<String, Malformed> {
         let mut reader = Reader::new(document.as_bytes())?;
         let mut seen = String::new();
-        while let Some(event) = reader.next()? {
+        while let Some(event) = reader.event()? {
             match event {
                 Event::Start(tag) => {
                     seen.push('(');
