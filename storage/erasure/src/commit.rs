@@ -39,7 +39,7 @@ pub(crate) type Buckets = RwLock<BTreeMap<BucketName, Arc<Bucket>>>;
 #[derive(Debug)]
 pub(crate) enum Job {
     Change {
-        change: Change,
+        change: Box<Change>,
         answer: oneshot::Sender<Result<Reply>>,
     },
     /// Answered when everything before it is.
@@ -124,7 +124,7 @@ impl Committer {
             while let Some(job) = waiting {
                 match job {
                     Job::Change { change, answer } => {
-                        self.take(change, answer, &mut building);
+                        self.take(*change, answer, &mut building);
                     }
                     Job::Close(answer) => {
                         closing = Some(answer);
@@ -235,9 +235,8 @@ impl Committer {
             Some((_, _, Payload::Copy(copy))) => copy.len() + SEAL_LEN,
             Some((_, _, Payload::Shards(shards))) => shards.first().map_or(0, Vec::len) + SEAL_LEN,
         };
-        let place = |position| match &small {
-            None => None,
-            Some((blob, size, payload)) => Some(Piece {
+        let place = |position| {
+            small.as_ref().map(|(blob, size, payload)| Piece {
                 blob: *blob,
                 size: *size,
                 absent: match payload {
@@ -248,7 +247,7 @@ impl Committer {
                     Payload::Copy(_) => PiecePlace::Copies { position, holders },
                     Payload::Shards(_) => PiecePlace::Shards { position },
                 },
-            }),
+            })
         };
         let mut position = building.head.position;
         if let Some(piece) = place(position) {

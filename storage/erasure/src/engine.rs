@@ -19,6 +19,7 @@ use crate::bulk::Allocator;
 use crate::change::{Change, Reply};
 use crate::commit::{Buckets, Committer, Head, Job, QUEUE_MAX};
 use crate::disk::Disk;
+use crate::drive::{Drive, LocalDrive};
 use crate::format;
 use crate::index::{Index, Space};
 use crate::keys;
@@ -54,12 +55,20 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// Opens a store, or makes one on empty drives. Reads what the index does
     /// not know yet; may take as long as that needs, and blocks.
-    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
-        let Options { index, .. } = &options;
-        let drives = open::find(&options)?;
+    pub fn open(options: &Options) -> Result<Arc<Self>, OpenError> {
+        Self::open_on(options, &|drive| Arc::new(drive))
+    }
+
+    /// Opens a store on drives that may be more, or less, than directories.
+    pub(crate) fn open_on(
+        options: &Options,
+        wrap: &dyn Fn(LocalDrive) -> Arc<dyn Drive>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let drives = open::find(options, wrap)?;
         let sources: Vec<_> = drives.members.iter().map(open::Member::source).collect();
         let spread = drives.spread;
         let writable = sources.len() >= spread.write_quorum();
+        let index = &options.index;
         let replayed = replay::replay(index, drives.deployment, &sources, spread, writable)?;
         let engine = Self::start(drives, replayed, writable)?;
         Ok(Arc::new(engine))
@@ -141,6 +150,7 @@ impl Engine {
     async fn change(&self, change: Change) -> Result<Reply> {
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        let change = Box::new(change);
         jobs.send(Job::Change { change, answer })
             .await
             .map_err(|_| Error::Closed)?;

@@ -34,6 +34,8 @@ mod replay;
 mod seal;
 mod set;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use engine::Engine;

@@ -135,7 +135,10 @@ impl Member {
     }
 }
 
-pub(crate) fn find(options: &Options) -> Result<Drives, OpenError> {
+pub(crate) fn find(
+    options: &Options,
+    wrap: &dyn Fn(LocalDrive) -> Arc<dyn Drive>,
+) -> Result<Drives, OpenError> {
     let Geometry { data, parity } = options.geometry;
     let spread = Spread::new(options.geometry).ok_or(OpenError::Geometry { data, parity })?;
     if options.drives.len() != spread.drives() {
@@ -176,7 +179,7 @@ pub(crate) fn find(options: &Options) -> Result<Drives, OpenError> {
         found = format_all(&options.drives, spread)?;
         vacant.clear();
     }
-    admit(found, vacant, spread, &options.drives)
+    admit(found, vacant, spread, &options.drives, wrap)
 }
 
 /// What is in a directory: a drive, or nothing.
@@ -298,6 +301,7 @@ fn admit(
     vacant: Vec<PathBuf>,
     spread: Spread,
     configured: &[PathBuf],
+    wrap: &dyn Fn(LocalDrive) -> Arc<dyn Drive>,
 ) -> Result<Drives, OpenError> {
     for path in &vacant {
         tracing::warn!(
@@ -335,7 +339,7 @@ fn admit(
         }
         (deployment, set) = (format.deployment, format.set);
         members.push(Member {
-            drive: Arc::new(LocalDrive::new(path.clone())),
+            drive: wrap(LocalDrive::new(path.clone())),
             path,
             file,
             format,

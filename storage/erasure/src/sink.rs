@@ -69,6 +69,8 @@ pub(crate) struct EngineSink {
     striper: Option<Striper>,
 }
 
+type Outcome = oneshot::Receiver<Result<(), WriteFailure>>;
+
 /// Writes stripe after stripe.
 #[derive(Debug)]
 struct Striper {
@@ -81,7 +83,7 @@ struct Striper {
     /// Drives that do not have all of it.
     absent: DriveMask,
     full: bool,
-    pending: VecDeque<Vec<(usize, oneshot::Receiver<Result<(), WriteFailure>>)>>,
+    pending: VecDeque<Vec<(usize, Outcome)>>,
 }
 
 impl EngineSink {

@@ -1,16 +1,17 @@
 //! A store on directories that are removed afterwards, and short ways to use it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use erasure::{Engine, Fsync, OpenError, Options};
 use futures_util::TryStreamExt;
 use storage::{
     BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, Object, ObjectKey,
     Precondition, Result, Store,
 };
 use tempfile::TempDir;
+
+use crate::{Engine, Fsync, OpenError, Options};
 
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
@@ -20,15 +21,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new(data: u8, parity: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let drives = (0..data + parity)
-            .map(|drive| dir.path().join(format!("drive-{drive}")))
-            .collect();
-        let options = Options {
-            drives,
-            geometry: Geometry { data, parity },
-            index: dir.path().join("index"),
-            fsync: Fsync::Always,
-        };
+        let options = options(dir.path(), data, parity);
         Self { dir, options }
     }
 
@@ -37,7 +30,7 @@ impl Bench {
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<Engine>, OpenError> {
-        Engine::open(self.options.clone())
+        Engine::open(&self.options)
     }
 
     pub(crate) fn drive(&self, drive: usize) -> PathBuf {
@@ -54,12 +47,34 @@ impl Bench {
         std::fs::rename(self.away(drive), self.drive(drive)).unwrap();
     }
 
+    /// The drive that was taken from one place returns to another.
+    pub(crate) fn bring_back_as(&self, drive: usize, place: usize) {
+        self.bring_to(drive, &self.drive(place));
+    }
+
+    pub(crate) fn bring_to(&self, drive: usize, path: &Path) {
+        std::fs::rename(self.away(drive), path).unwrap();
+    }
+
     fn away(&self, drive: usize) -> PathBuf {
         self.dir.path().join(format!("away-{drive}"))
     }
 
     pub(crate) fn lose_index(&self) {
         let _ = std::fs::remove_dir_all(&self.options.index);
+    }
+}
+
+/// A store within a directory.
+pub(crate) fn options(dir: &Path, data: u8, parity: u8) -> Options {
+    let drives = (0..data + parity)
+        .map(|drive| dir.join(format!("drive-{drive}")))
+        .collect();
+    Options {
+        drives,
+        geometry: Geometry { data, parity },
+        index: dir.join("index"),
+        fsync: Fsync::Always,
     }
 }
 

@@ -1,12 +1,10 @@
 //! The engine behaves like every other store.
 
-#[expect(dead_code, reason = "the suite brings its own ways to use a store")]
-mod support;
-
 use std::sync::Mutex;
 
 use storage::Store;
-use support::Bench;
+
+use super::support::Bench;
 
 async fn conforms(data: u8, parity: u8) {
     let benches = Mutex::new(Vec::new());
