@@ -28,7 +28,7 @@ const PROFILE: &[(&str, &str)] = &[
     ("DEBUG_ASSERTIONS", "false"),
     ("INCREMENTAL", "false"),
     ("LTO", "fat"),
-    ("OPT_LEVEL", "3"),
+    ("OPT_LEVEL", "s"),
     ("OVERFLOW_CHECKS", "false"),
     ("PANIC", "abort"),
     ("STRIP", "true"),
@@ -109,14 +109,16 @@ fn rustflags(
         Some(home) => PathBuf::from(home),
         None => toolchain::home()?.join(".cargo"),
     };
-    // The last that fits wins.
-    let places = [
+    // The last that fits wins. The same flags for all plugins of the checkout, or
+    // each would have to compile the standard library anew.
+    let mut places = vec![
         (toolchain.root.as_path(), "/toolchain"),
         (cargo_home.as_path(), "/cargo"),
-        (folder, "/plugin"),
-        (workspace, "/sluice"),
-        (target_dir, "/target"),
     ];
+    if !folder.starts_with(workspace) {
+        places.push((folder, "/plugin"));
+    }
+    places.extend([(workspace, "/sluice"), (target_dir, "/target")]);
     let mut flags: Vec<String> = places
         .iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))

@@ -21,6 +21,7 @@ pub type Result<T> = std::result::Result<T, String>;
 const PLUGINS: &[(&str, &str)] = &[
     ("acl", "plugins/acl"),
     ("auth", "plugins/auth"),
+    ("location", "plugins/location"),
     ("require-tag", "plugin-sdk/examples/require-tag"),
 ];
 
