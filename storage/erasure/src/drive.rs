@@ -56,6 +56,11 @@ impl LocalDrive {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn file(&self, id: FileId, create: bool) -> io::Result<Arc<File>> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = files.get(&id) {

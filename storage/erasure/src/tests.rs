@@ -4,6 +4,6 @@
 mod conformance;
 mod crash;
 mod drives;
-//F
+mod faults;
 mod history;
 mod support;

@@ -16,9 +16,9 @@ const WRITERS: u64 = 8;
 const SIZES: [usize; 4] = [100, 20_000, 400_000, 1_500_000];
 
 fn content(name: &str, round: u64) -> Bytes {
-    let seed = name
-        .bytes()
-        .fold(round, |seed, byte| seed * 31 + u64::from(byte));
+    let seed = name.bytes().fold(round, |seed, byte| {
+        seed.wrapping_mul(31).wrapping_add(byte.into())
+    });
     pattern(SIZES[(round % 4) as usize], seed)
 }
 
