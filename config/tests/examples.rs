@@ -57,10 +57,14 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
     let builtin = |name: &str| PluginSource::Builtin(name.to_owned());
     assert_eq!(
         plugins,
-        [("auth", &builtin("auth")), ("acl", &builtin("acl"))]
+        [
+            ("auth", &builtin("auth")),
+            ("acl", &builtin("acl")),
+            ("location", &builtin("location")),
+        ]
     );
     let chain: Vec<_> = config.chain.iter().map(|step| &step.plugin[..]).collect();
-    assert_eq!(chain, ["auth", "acl"]);
+    assert_eq!(chain, ["auth", "acl", "location"]);
 }
 
 /// The comments of the embedded configuration call its values the defaults.

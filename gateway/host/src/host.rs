@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -12,9 +11,10 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::bindings::PluginPre;
 use crate::capability;
+use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
-use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source, TICK};
+use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source};
 use crate::state::{Accounts, Phase, Profile, State};
 
 /// The bounds of all plugins together.
@@ -70,7 +70,7 @@ impl Host {
     pub fn new(settings: Settings) -> Result<Arc<Self>, HostError> {
         let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
         let engine = Engine::new(&config(&settings)).map_err(failed)?;
-        tick(&engine).map_err(|error| HostError(error.to_string()))?;
+        clock::tick(&engine).map_err(|error| HostError(error.to_string()))?;
         Ok(Arc::new(Self {
             engine,
             settings,
@@ -279,33 +279,6 @@ fn config(settings: &Settings) -> Config {
         // A stack trace of a guest would be shown to nobody.
         .wasm_backtrace_max_frames(None);
     config
-}
-
-/// Ticks, on a thread of its own, for as long as the engine exists: guests that
-/// spin on all other threads cannot keep it from stopping them.
-fn tick(engine: &Engine) -> std::io::Result<()> {
-    // After a pause of the whole machine, all deadlines have passed anyway.
-    const CATCH_UP_MAX: u128 = 10_000;
-    let engine = engine.weak();
-    std::thread::Builder::new()
-        .name("plugin-ticker".to_owned())
-        .spawn(move || {
-            let began = Instant::now();
-            let mut ticks = 0;
-            while let Some(engine) = engine.upgrade() {
-                // On a busy machine a wake-up comes late. The ticks it missed are
-                // made up for, so that a guest is stopped late by one of them
-                // and not by the sum of all.
-                let due = began.elapsed().as_micros() / TICK.as_micros();
-                for _ in 0..(due - ticks).min(CATCH_UP_MAX) {
-                    engine.increment_epoch();
-                }
-                ticks = due;
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        })?;
-    Ok(())
 }
 
 fn hex(digest: &[u8; 32]) -> String {

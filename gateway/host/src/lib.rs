@@ -11,6 +11,7 @@ mod account;
 mod bindings;
 mod capability;
 mod chain;
+mod clock;
 mod failure;
 mod host;
 mod limits;

@@ -48,7 +48,7 @@ impl fmt::Display for Grant {
 /// into it, `log_lines` for each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Measured on the wall clock, so it must allow for being preempted.
+    /// Processor time: waiting for a processor does not count.
     pub cpu: Duration,
     /// Bytes of linear memory.
     pub memory: usize,

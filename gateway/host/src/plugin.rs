@@ -9,6 +9,7 @@ use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::{self, PluginPre, types};
+use crate::clock::ticks;
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::state::{Accounts, Phase, Profile, State};
@@ -248,9 +249,6 @@ impl Drop for Permit {
 /// settings when it is loaded: nobody waits for an answer then.
 pub(crate) const LOAD_CPU: Duration = Duration::from_secs(1);
 
-/// How often the clock ticks by which guests are stopped.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
-
 /// The fuel of a host call counts list entries generously; the exact limit is
 /// checked afterwards.
 const OUTPUT_SLACK: usize = 4 << 10;
@@ -274,6 +272,8 @@ impl Instance {
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(profile.limits.output.saturating_add(OUTPUT_SLACK));
+        store.epoch_deadline_callback(|store| Ok(store.data().clock.expired()));
+        store.data_mut().clock.begin(cpu);
         store.set_epoch_deadline(ticks(cpu));
         match pre.instantiate(&mut store) {
             Ok(guest) => Ok(Self { store, cpu, guest }),
@@ -292,7 +292,9 @@ impl Instance {
         &mut self,
         export: impl FnOnce(&bindings::Plugin, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Failure> {
-        self.store.data_mut().arm();
+        let state = self.store.data_mut();
+        state.arm();
+        state.clock.begin(self.cpu);
         self.store.set_epoch_deadline(ticks(self.cpu));
         export(&self.guest, &mut self.store)
             .map_err(|error| Failure::of(&error, self.store.data().memory.refused))
@@ -302,12 +304,4 @@ impl Instance {
     pub(crate) fn configure(&mut self, settings: &str) -> Result<Result<(), String>, Failure> {
         self.call(|guest, store| guest.call_configure(store, settings))
     }
-}
-
-/// The current tick has begun already, so that one more makes a full measure.
-fn ticks(cpu: Duration) -> u64 {
-    let ticks = cpu.as_micros().div_ceil(TICK.as_micros());
-    u64::try_from(ticks)
-        .unwrap_or(u64::MAX - 1)
-        .saturating_add(1)
 }

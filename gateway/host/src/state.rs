@@ -15,6 +15,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::account::{Account, Directory, Nobody, Principal};
 use crate::capability::identity::KeyCache;
+use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
 
@@ -171,6 +172,7 @@ pub(crate) struct State {
     pub(crate) call: Option<Call>,
     pub(crate) verified: Option<Verified>,
     pub(crate) memory: Memory,
+    pub(crate) clock: Clock,
     pub(crate) output_left: usize,
     pub(crate) log_lines_left: u32,
     host_calls_left: u32,
@@ -181,6 +183,7 @@ impl State {
         Self {
             call: None,
             verified: None,
+            clock: Clock::default(),
             memory: Memory {
                 max: profile.limits.memory,
                 refused: false,

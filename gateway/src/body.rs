@@ -1,0 +1,220 @@
+//! Bodies on their way in and out, both bounded: what a client sends is taken
+//! as fast as the store takes it, what a client is sent is read as fast as it goes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use s3::{Code, Digests, Payload, StreamKey, Verifier};
+use storage::{ByteStream, Sink, Staged};
+
+use crate::error::Result;
+use crate::server::Begun;
+
+/// How much of an unwanted body is read so that the client gets to see the
+/// answer instead of a connection reset.
+const DRAIN_LEN_MAX: usize = 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The body of a request.
+///
+/// Nothing asks the client for it (`100 Continue`) before the first read.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    timeout: Duration,
+    /// The client waits for a word before it sends the body.
+    expects_continue: bool,
+    begun: bool,
+    pub(crate) received: u64,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, timeout: Duration) -> Self {
+        Self {
+            incoming,
+            timeout,
+            expects_continue: headers.contains_key(http::header::EXPECT),
+            begun: false,
+            received: 0,
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Option<Frame<Bytes>>> {
+        self.begun = true;
+        match tokio::time::timeout(self.timeout, self.incoming.frame()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(frame))) => {
+                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                Ok(Some(frame))
+            }
+            Ok(Some(Err(_))) => Err(Code::IncompleteBody.into()),
+            Err(_) => Err(Code::RequestTimeout.into()),
+        }
+    }
+
+    /// Streams the body into a sink and verifies it on the way. On any error the
+    /// sink is dropped, and nothing is left of it.
+    pub(crate) async fn stage(
+        &mut self,
+        payload: &Payload,
+        key: Option<StreamKey>,
+        mut sink: Box<dyn Sink>,
+    ) -> Result<(Staged, Digests)> {
+        let mut verifier = Verifier::new(payload, key)?;
+        let (mut trailers, mut decoded) = (None, Vec::new());
+        while let Some(frame) = self.frame().await? {
+            match frame.into_data() {
+                Ok(data) => verifier.push(data, &mut decoded)?,
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+            for bytes in decoded.drain(..) {
+                sink.write(bytes).await?;
+            }
+        }
+        let digests = verifier.finish(trailers.as_ref())?;
+        Ok((sink.finish().await?, digests))
+    }
+
+    /// Reads a small body whole, verified.
+    pub(crate) async fn collect(
+        &mut self,
+        payload: &Payload,
+        key: Option<StreamKey>,
+        len_max: usize,
+    ) -> Result<Bytes> {
+        let mut verifier = Verifier::new(payload, key)?;
+        let (mut trailers, mut decoded, mut whole) = (None, Vec::new(), BytesMut::new());
+        while let Some(frame) = self.frame().await? {
+            match frame.into_data() {
+                Ok(data) => verifier.push(data, &mut decoded)?,
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+            for bytes in decoded.drain(..) {
+                if whole.len() + bytes.len() > len_max {
+                    return Err(s3::Error::new(Code::MaxMessageLengthExceeded)
+                        .with("MaxMessageLengthBytes", len_max.to_string())
+                        .into());
+                }
+                whole.extend_from_slice(&bytes);
+            }
+        }
+        verifier.finish(trailers.as_ref())?;
+        Ok(whole.freeze())
+    }
+
+    /// Reads what is left of a body that was refused, within bounds. A client
+    /// that still waits for `100 Continue` is not asked for it.
+    pub(crate) async fn drain(&mut self) {
+        if self.incoming.is_end_stream() || (self.expects_continue && !self.begun) {
+            return;
+        }
+        let mut left = DRAIN_LEN_MAX;
+        let drained = async {
+            while let Some(Ok(frame)) = self.incoming.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // A client that is too slow is cut off: that is what the bound is for.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
+    }
+}
+
+/// The body of a response.
+pub(crate) struct ReplyBody {
+    content: Content,
+    /// The request counts as in flight until its response is gone.
+    _held: Option<Begun>,
+}
+
+enum Content {
+    Bytes(Bytes),
+    /// The stream and how many bytes of it are to come.
+    Stream(ByteStream, u64),
+}
+
+impl ReplyBody {
+    pub(crate) fn empty() -> Self {
+        Self::bytes(Bytes::new())
+    }
+
+    pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            content: Content::Bytes(bytes.into()),
+            _held: None,
+        }
+    }
+
+    pub(crate) fn stream(stream: ByteStream, length: u64) -> Self {
+        Self {
+            content: Content::Stream(stream, length),
+            _held: None,
+        }
+    }
+
+    pub(crate) fn holding(self, begun: Begun) -> Self {
+        Self {
+            _held: Some(begun),
+            ..self
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Stream(_, length) => *length,
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = storage::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, storage::Error>>> {
+        match &mut self.content {
+            Content::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Stream(stream, left) => stream.as_mut().poll_next(cx).map(|next| {
+                next.map(|bytes| match bytes {
+                    Ok(bytes) => {
+                        *left = left.saturating_sub(bytes.len() as u64);
+                        metrics::counter!("sluice_sent_bytes_total").increment(bytes.len() as u64);
+                        Ok(Frame::data(bytes))
+                    }
+                    Err(error) => {
+                        // The head has been sent: all that is left is to break off, visibly.
+                        tracing::error!(%error, "a response was broken off");
+                        Err(error)
+                    }
+                })
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len())
+    }
+}
+
+impl std::fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplyBody")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! `sluice check`: every mistake of a configuration at once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use config::Config;
+
+use crate::serve::{self, StartError};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The configuration to check; without it, the embedded default
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Reads the configuration, loads every plugin of it with its settings, and
+/// looks at every file it names. Nothing is written or started.
+pub(super) fn run(args: &Args) -> ExitCode {
+    let config = match &args.config {
+        Some(path) => Config::load(path),
+        None => Config::embedded(&config::Overrides::default()),
+    };
+    let checked = config
+        .map_err(StartError::from)
+        .and_then(|config| serve::check(&config).map(|()| config));
+    match checked {
+        Ok(config) => {
+            println!("{}: no mistakes found", config.name());
+            ExitCode::SUCCESS
+        }
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            ExitCode::FAILURE
+        }
+    }
+}

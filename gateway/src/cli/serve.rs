@@ -1,0 +1,171 @@
+//! `sluice serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use config::{Config, Overrides, Reference, Secret};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::credentials;
+use crate::serve::{self, Running, StartError};
+
+#[derive(Debug, Default, ClapArgs)]
+pub(super) struct Args {
+    /// The configuration; without it, an embedded default is used (`config/examples/default.yaml` is its text)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen here instead of at the address of the first listener
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Answer health and metrics here instead of at the configured address
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    /// Keep everything below this folder instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The access key of the first account, instead of the configured or generated one
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SLUICE_ROOT_ACCESS_KEY",
+        requires = "root_secret_key"
+    )]
+    root_access_key: Option<String>,
+    /// The secret key that goes with it; better given in the environment
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "SLUICE_ROOT_SECRET_KEY",
+        hide_env_values = true,
+        requires = "root_access_key"
+    )]
+    root_secret_key: Option<String>,
+}
+
+pub(super) fn run(args: Args) -> ExitCode {
+    super::init_log();
+    let served = tokio::runtime::Runtime::new()
+        .map_err(StartError::from)
+        .and_then(|runtime| runtime.block_on(serve(args)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sluice: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: Args) -> Result<(), StartError> {
+    let overrides = Overrides {
+        data: args.data,
+        listen: args.listen,
+        admin: args.admin,
+        access_key: args.root_access_key.map(Secret::new),
+        secret_key: args.root_secret_key.map(Secret::new),
+    };
+    let config = match &args.config {
+        Some(path) => Config::load_with(path, &overrides)?,
+        None => Config::embedded(&overrides)?,
+    };
+    // Only the embedded default makes its own credentials: whoever names files
+    // in a configuration means those that are there.
+    let made = args.config.is_none() && make_credentials(&config)?;
+    // Signals are caught from before the first request on.
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let running = serve::start(&config).await?;
+    println!("{}", banner(&config, &running, made));
+
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("draining: requests that have begun are finished");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn make_credentials(config: &Config) -> Result<bool, StartError> {
+    let key = config
+        .accounts
+        .first()
+        .and_then(|account| account.keys.first());
+    match key.map(|key| (&key.access_key, &key.secret_key)) {
+        Some((Reference::File(access_key), Reference::File(secret_key))) => {
+            Ok(credentials::ensure(access_key, secret_key)?)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// What a person needs to begin: where it is, the credentials, a command to paste.
+fn banner(config: &Config, running: &Running, made: bool) -> String {
+    let mut text = format!("sluice {} serves S3\n", env!("CARGO_PKG_VERSION"));
+    for (listener, address) in config.listeners.iter().zip(&running.addresses) {
+        let scheme = if listener.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        text.push_str(&format!("  endpoint    {scheme}://{address}\n"));
+    }
+    if let Some(admin) = running.admin {
+        text.push_str(&format!(
+            "  private     http://{admin} /health/live /health/ready /metrics\n"
+        ));
+    }
+    let key = config
+        .accounts
+        .first()
+        .and_then(|account| account.keys.first());
+    let credential = config
+        .credentials()
+        .ok()
+        .and_then(|all| all.into_iter().next());
+    if let (Some(key), Some(credential)) = (key, credential) {
+        let secret = match &key.secret_key {
+            Reference::File(path) if made => {
+                text.push_str(&format!(
+                    "  secret key  {} (shown once; kept in {})\n",
+                    credential.secret_key.expose(),
+                    path.display()
+                ));
+                credential.secret_key.expose().to_owned()
+            }
+            Reference::File(path) => format!("$(cat {})", path.display()),
+            Reference::Env(name) => format!("\"${name}\""),
+            Reference::Literal(_) => "…".to_owned(),
+        };
+        text.push_str(&format!("  access key  {}\n", credential.access_key));
+        text.push_str(&command_line(
+            config,
+            running,
+            &credential.access_key,
+            &secret,
+        ));
+    }
+    text
+}
+
+fn command_line(config: &Config, running: &Running, access_key: &str, secret: &str) -> String {
+    let (Some(listener), Some(address)) = (config.listeners.first(), running.addresses.first())
+    else {
+        return String::new();
+    };
+    let scheme = if listener.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!(
+        "\nTry it:\n  AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={} \
+         aws --endpoint-url {scheme}://{address} s3 mb s3://my-bucket\n",
+        config.region
+    )
+}

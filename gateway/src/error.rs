@@ -1,0 +1,63 @@
+//! The one place where failures of the store become errors of S3.
+
+use http::StatusCode;
+use s3::Code;
+use storage::Error as StoreError;
+
+/// What the client is told, and what the log is told besides.
+#[derive(Debug)]
+pub(crate) struct Error {
+    pub(crate) answer: s3::Error,
+    pub(crate) cause: Option<StoreError>,
+}
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<s3::Error> for Error {
+    fn from(answer: s3::Error) -> Self {
+        Self {
+            answer,
+            cause: None,
+        }
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        s3::Error::new(code).into()
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(cause: StoreError) -> Self {
+        Self {
+            answer: translate(&cause),
+            cause: Some(cause),
+        }
+    }
+}
+
+fn translate(cause: &StoreError) -> s3::Error {
+    match cause {
+        StoreError::BucketMissing => Code::NoSuchBucket.into(),
+        StoreError::BucketExists { .. } => Code::BucketAlreadyExists.into(),
+        StoreError::BucketNotEmpty => Code::BucketNotEmpty.into(),
+        StoreError::ObjectMissing => Code::NoSuchKey.into(),
+        StoreError::VersionMissing => Code::NoSuchVersion.into(),
+        StoreError::UploadMissing => Code::NoSuchUpload.into(),
+        StoreError::PartMissing { number } => s3::Error::new(Code::InvalidPart).with("PartNumber", number.to_string()),
+        StoreError::PreconditionFailed => Code::PreconditionFailed.into(),
+        StoreError::WriteQuorumLost { .. } => s3::Error::new(Code::ServiceUnavailable)
+            .because("Too few drives can be written. The change was not acknowledged; check the drives and try again."),
+        StoreError::ReadQuorumLost { .. } => s3::Error::new(Code::ServiceUnavailable)
+            .because("Too few drives can be read at the moment. The data is not lost; check the drives and try again."),
+        StoreError::Full => s3::Error::custom(
+            "InsufficientStorage".to_owned(),
+            StatusCode::INSUFFICIENT_STORAGE,
+            "The drives are full. Nothing was stored.".to_owned(),
+        ),
+        StoreError::RecordTooLarge { .. } => s3::Error::new(Code::MetadataTooLarge),
+        StoreError::Closed => s3::Error::new(Code::ServiceUnavailable).because("The gateway is shutting down. Please try again."),
+        StoreError::Damaged(_) | StoreError::Io(_) => Code::InternalError.into(),
+    }
+}

@@ -1,0 +1,160 @@
+//! CompleteMultipartUpload: the named parts become one object. No data moves.
+
+use md5::{Digest, Md5};
+use s3::checksum;
+use s3::listing::upload_id;
+use s3::xml::CompletedPart;
+use s3::{Algorithm, Code, Head};
+use storage::{BucketName, NewObject, ObjectKey, PartNumber, Store, UploadId, UploadedPart};
+
+use super::answer::CHECKSUM_TYPE;
+use super::upload::UploadChecksum;
+use crate::body::RequestBody;
+use crate::error::Result;
+use crate::stage::{Cleared, Reply};
+
+/// 10,000 parts, each with an etag and a checksum.
+const BODY_LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// Every part but the last has at least this many bytes.
+const PART_LEN_MIN: u64 = 5 * 1024 * 1024;
+
+const PARTS_PAGE: usize = 1000;
+
+pub(crate) async fn run(
+    request: Cleared,
+    body: &mut RequestBody,
+    store: &dyn Store,
+) -> Result<Reply> {
+    let id = upload_id(&request.head.query)?;
+    let payload = request.payload()?;
+    let precondition = s3::conditional::write_precondition(&request.head.headers)?;
+    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let upload = store.upload(bucket, key, id).await?;
+
+    let body = body
+        .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
+        .await?;
+    let named = s3::xml::parse_complete_multipart_upload(&body)?;
+    let uploaded = uploaded_parts(store, bucket, key, id).await?;
+    let parts = select(&named, &uploaded)?;
+    check_sizes(&request.head, &parts)?;
+
+    let mut metadata = upload.metadata.clone();
+    let asked = UploadChecksum::recall(&mut metadata);
+    let checksum = asked.and_then(|asked| Some((asked, asked.combine(&parts)?)));
+    if let Some((asked, checksum)) = &checksum {
+        check_checksum(&request.head, asked.algorithm, checksum)?;
+        metadata.insert(asked.algorithm.header().to_owned(), checksum.clone());
+        metadata.insert(CHECKSUM_TYPE.to_owned(), asked.kind.name().to_owned());
+    }
+    let mut documents = upload.documents.clone();
+    documents.amend(&request.changes.object);
+    let object = NewObject {
+        key: key.clone(),
+        owner: upload.owner.clone(),
+        etag: etag(&parts),
+        metadata,
+        documents,
+    };
+    let selected: Vec<_> = parts
+        .iter()
+        .map(|part| (part.number, part.etag.clone()))
+        .collect();
+    let stored = store
+        .complete_upload(bucket, id, &selected, object, precondition)
+        .await?;
+
+    let location = format!("http://{}{}", request.head.host, request.head.path);
+    Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
+        &location, bucket, &stored,
+    )))
+}
+
+async fn uploaded_parts(
+    store: &dyn Store,
+    bucket: &BucketName,
+    key: &ObjectKey,
+    id: UploadId,
+) -> Result<Vec<UploadedPart>> {
+    let (mut parts, mut after): (Vec<UploadedPart>, Option<PartNumber>) = (Vec::new(), None);
+    loop {
+        let page = store.list_parts(bucket, key, id, after, PARTS_PAGE).await?;
+        after = page.entries.last().map(|part| part.number);
+        parts.extend(page.entries);
+        if !page.truncated || after.is_none() {
+            return Ok(parts);
+        }
+    }
+}
+
+/// The uploaded parts that the client named, in its order, which must be ascending.
+fn select<'a>(
+    named: &[CompletedPart],
+    uploaded: &'a [UploadedPart],
+) -> Result<Vec<&'a UploadedPart>> {
+    if !named.is_sorted_by(|a, b| a.number < b.number) {
+        return Err(Code::InvalidPartOrder.into());
+    }
+    named.iter().map(|part| find(part, uploaded)).collect()
+}
+
+fn find<'a>(named: &CompletedPart, uploaded: &'a [UploadedPart]) -> Result<&'a UploadedPart> {
+    let found = uploaded
+        .binary_search_by_key(&named.number, |part| part.number)
+        .ok()
+        .and_then(|at| uploaded.get(at));
+    match found {
+        Some(part) if part.etag == named.etag && named.checksum_matches(&part.metadata) => Ok(part),
+        _ => Err(s3::Error::new(Code::InvalidPart)
+            .with("PartNumber", named.number.to_string())
+            .with("ETag", named.etag.clone())
+            .into()),
+    }
+}
+
+fn check_sizes(head: &Head, parts: &[&UploadedPart]) -> Result<()> {
+    if let Some((_, all_but_last)) = parts.split_last()
+        && let Some(small) = all_but_last.iter().find(|part| part.size < PART_LEN_MIN)
+    {
+        return Err(s3::Error::new(Code::EntityTooSmall)
+            .with("ProposedSize", small.size.to_string())
+            .with("MinSizeAllowed", PART_LEN_MIN.to_string())
+            .with("PartNumber", small.number.to_string())
+            .with("ETag", small.etag.clone())
+            .into());
+    }
+    let total: u64 = parts.iter().map(|part| part.size).sum();
+    match head.header("x-amz-mp-object-size") {
+        Some(size) if size.parse() != Ok(total) => Err(s3::Error::new(Code::InvalidRequest)
+            .because(format!(
+                "x-amz-mp-object-size is {size}, but the parts have {total} bytes"
+            ))
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The MD5 of the parts' MD5s, and how many they are.
+fn etag(parts: &[&UploadedPart]) -> String {
+    let mut md5 = Md5::new();
+    for part in parts {
+        md5.update(s3::encode::unhex(&part.etag).unwrap_or_default());
+    }
+    format!("{}-{}", s3::encode::hex(&md5.finalize()), parts.len())
+}
+
+/// Holds the checksum of the object against what the client says it is.
+fn check_checksum(head: &Head, algorithm: Algorithm, checksum: &str) -> Result<()> {
+    match checksum::announced(&head.headers)? {
+        Some((announced, claimed)) if announced == algorithm && claimed != checksum => {
+            Err(s3::Error::new(Code::BadDigest)
+                .because(format!(
+                    "The {} you specified did not match the calculated checksum.",
+                    algorithm.name()
+                ))
+                .into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,55 @@
+//! What CopyObject and UploadPartCopy share: the conditions on the source, and
+//! moving its bytes, or not moving them.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use md5::{Digest, Md5};
+use s3::conditional::Outcome;
+use s3::{Code, Conditions, Payload};
+use storage::{BucketName, Object, Staged, Store};
+
+use crate::error::Result;
+use crate::stage::Cleared;
+
+/// The source of a copy, if its conditions hold.
+pub(super) fn source(request: &Cleared) -> Result<&Object> {
+    let object = request.source()?;
+    match Conditions::of_copy_source(&request.head.headers).evaluate(&object.etag, object.modified)
+    {
+        Outcome::Proceed => Ok(object),
+        // A copy has nothing to answer 304 with.
+        Outcome::NotModified => Err(Code::PreconditionFailed.into()),
+        Outcome::Failed { condition } => Err(Outcome::refusal(condition).into()),
+    }
+}
+
+pub(super) fn check_length(length: u64) -> Result<()> {
+    if length <= Payload::CONTENT_LEN_MAX {
+        return Ok(());
+    }
+    Err(s3::Error::new(Code::InvalidRequest)
+        .because("The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+        .into())
+}
+
+/// Stages a range of an object by reading and writing it. Returns the MD5 of the bytes.
+pub(super) async fn transfer(
+    store: &dyn Store,
+    source: &Object,
+    range: Range<u64>,
+    target: &BucketName,
+) -> Result<(Staged, [u8; 16])> {
+    let mut sink = store.stage(target, Some(range.end - range.start)).await?;
+    let mut md5 = Md5::new();
+    if !range.is_empty() {
+        let mut stream = store.read(source, range).await?;
+        while let Some(bytes) = stream.next().await {
+            let bytes: Bytes = bytes?;
+            md5.update(&bytes);
+            sink.write(bytes).await?;
+        }
+    }
+    Ok((sink.finish().await?, md5.finalize().into()))
+}

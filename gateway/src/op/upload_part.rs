@@ -1,0 +1,47 @@
+//! UploadPart: a body becomes a part, replacing one of the same number.
+
+use http::StatusCode;
+use s3::listing::upload_id;
+use storage::{Metadata, Store, Timestamp, UploadedPart};
+
+use super::answer::set_etag;
+use super::put_object::{echo_checksum, remember_checksum};
+use super::upload;
+use crate::body::RequestBody;
+use crate::error::Result;
+use crate::stage::{Cleared, Reply};
+
+pub(crate) async fn run(
+    request: Cleared,
+    body: &mut RequestBody,
+    store: &dyn Store,
+) -> Result<Reply> {
+    let number = upload::part_number(&request.head)?;
+    let id = upload_id(&request.head.query)?;
+    let payload = request.payload()?;
+    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    // An upload that is gone is better refused before the client sends gigabytes.
+    store.upload(bucket, key, id).await?;
+
+    let sink = store.stage(bucket, payload.length).await?;
+    let (staged, digests) = body
+        .stage(&payload, request.stream_key.clone(), sink)
+        .await?;
+
+    let mut metadata = Metadata::new();
+    remember_checksum(&mut metadata, &digests);
+    let part = UploadedPart {
+        number,
+        size: staged.length,
+        etag: s3::encode::hex(&digests.md5),
+        modified: Timestamp::now(),
+        metadata,
+    };
+    let etag = part.etag.clone();
+    store.put_part(bucket, key, id, part, staged).await?;
+
+    let mut reply = Reply::empty(StatusCode::OK);
+    set_etag(&mut reply.headers, &etag);
+    echo_checksum(&mut reply, &digests);
+    Ok(reply)
+}

@@ -1,0 +1,74 @@
+//! One request, from its head to its answer.
+//!
+//! Each stage takes the proof of the one before it by value and returns its
+//! own, and only a stage can make its proof. So there is no way to [`serve`]
+//! what was not cleared, or to clear what was not authorized.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::Run;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use s3::Code;
+
+use crate::body::{ReplyBody, RequestBody};
+use crate::error::Result;
+use crate::gateway::Gateway;
+use crate::stage::{self, Audit, Reply, Routed};
+
+/// The client's end of a connection, and what its listener grants it.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) secure: bool,
+    /// The domains below which a host name is a bucket.
+    pub(crate) domains: Arc<[String]>,
+    pub(crate) body_timeout: Duration,
+    /// Above the limit of connections: it is told so, and no more.
+    pub(crate) overloaded: bool,
+}
+
+/// What accompanies a request through all stages, also when one of them fails.
+pub(crate) struct Exchange {
+    pub(crate) run: Run,
+    pub(crate) body: RequestBody,
+}
+
+pub(crate) async fn handle(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Response<ReplyBody> {
+    let mut audit = Audit::begin(&request, peer);
+    if peer.overloaded {
+        return audit.refused(Code::SlowDown.into());
+    }
+    let (parts, incoming) = request.into_parts();
+    let mut body = RequestBody::new(incoming, &parts.headers, peer.body_timeout);
+    let routed = match stage::route(&parts, peer, &mut audit) {
+        Ok(routed) => routed,
+        Err(error) => {
+            body.drain().await;
+            return audit.refused(error);
+        }
+    };
+    let mut exchange = Exchange {
+        run: gateway.chain.begin(routed.facts()),
+        body,
+    };
+    let outcome = answer(gateway, routed, &mut exchange).await;
+    if outcome.is_err() {
+        exchange.body.drain().await;
+    }
+    stage::respond(outcome, exchange, audit)
+}
+
+async fn answer(gateway: &Gateway, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
+    let authenticated = stage::authenticate(routed, &mut exchange.run)?;
+    let loaded = stage::load(authenticated, &*gateway.store).await?;
+    let authorized = stage::authorize(loaded, &mut exchange.run)?;
+    let cleared = stage::prepare(authorized, &mut exchange.run)?;
+    stage::serve(cleared, exchange, gateway).await
+}

@@ -1,0 +1,234 @@
+//! From the configuration to the chain: plugins are loaded with what they are
+//! granted, and every complaint points at its line.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+
+use config::{Config, PluginSource, Report};
+use host::{
+    Account, Chain, Credential, Directory, FailurePolicy, Host, Match, OnFailure, Plugin, Source,
+    Step,
+};
+
+use crate::builtin;
+
+/// Loads the plugins of a configuration and makes their chain.
+pub(crate) fn chain(
+    host: &Host,
+    config: &Config,
+    directory: Arc<dyn Directory>,
+) -> Result<Arc<Chain>, Report> {
+    let mut plugins = HashMap::new();
+    let mut complaints = Vec::new();
+    // Compiling takes most of the time until the gateway is ready.
+    let loaded: Vec<_> = std::thread::scope(|scope| {
+        let loads: Vec<_> = config
+            .plugins
+            .iter()
+            .map(|plugin| scope.spawn(|| load(host, plugin)))
+            .collect();
+        loads
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect()
+    });
+    for (plugin, loaded) in config.plugins.iter().zip(loaded) {
+        match loaded {
+            Ok(Ok(loaded)) => drop(plugins.insert(plugin.name.as_str(), loaded)),
+            Ok(Err(report)) => complaints.extend(report.diagnostics),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+    Report::of(complaints)?;
+
+    let steps = config
+        .chain
+        .iter()
+        .map(|step| build_step(step, &plugins))
+        .collect::<Result<_, Report>>()?;
+    Chain::new(steps, directory).map_err(|errors| {
+        let complain = |error: host::ChainError| {
+            let step = config.chain.get(error.step)?;
+            Some(step.place.complain(
+                error.fault.to_string(),
+                "change this step, or the plugin it uses",
+            ))
+        };
+        Report {
+            diagnostics: errors.into_iter().filter_map(complain).collect(),
+        }
+    })
+}
+
+fn load(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
+    let complain =
+        |message: String, help: String| Report::from(plugin.place.complain(message, help));
+    let component =
+        match &plugin.source {
+            PluginSource::Builtin(name) => builtin::component(name)
+                .map(<[u8]>::to_vec)
+                .ok_or_else(|| {
+                    let known: Vec<_> = builtin::names().collect();
+                    complain(
+                        format!("there is no bundled plugin `{name}`"),
+                        format!("the bundled plugins are {}", known.join(", ")),
+                    )
+                })?,
+            PluginSource::File(path) => fs::read(path).map_err(|error| {
+                complain(
+                    format!("{} cannot be read: {error}", path.display()),
+                    "build the plugin, or correct the path".to_owned(),
+                )
+            })?,
+        };
+    let source = Source {
+        name: plugin.name.clone(),
+        component,
+        digest: plugin.digest,
+        grants: plugin
+            .grants
+            .iter()
+            .filter_map(|grant| host::Grant::parse(grant.name()))
+            .collect(),
+        limits: host::Limits {
+            cpu: plugin.limits.cpu,
+            memory: plugin.limits.memory,
+            output: plugin.limits.output,
+            host_calls: plugin.limits.host_calls,
+            log_lines: plugin.limits.log_lines,
+            concurrency: plugin.limits.concurrency,
+        },
+        on_failure: failure_policy(&plugin.on_failure),
+        instances: match plugin.instances {
+            config::Instances::Fresh => host::Instances::Fresh,
+            config::Instances::Reuse => host::Instances::Reuse,
+        },
+    };
+    host.load(source).map_err(|error| {
+        let help = match &error {
+            host::LoadError::MissingGrant { grant, .. } => {
+                format!("add `{grant}` to the grants of this plugin, if you trust it with that")
+            }
+            host::LoadError::Digest { actual, .. } => {
+                format!("if this is the file you mean, write `digest: sha256:{actual}`")
+            }
+            _ => "look at the plugin that this names; it was not loaded".to_owned(),
+        };
+        complain(error.to_string(), help)
+    })
+}
+
+fn failure_policy(on_failure: &config::OnFailure) -> FailurePolicy {
+    let action = |failure: &config::Failure| match failure {
+        config::Failure::Deny => OnFailure::Deny,
+        config::Failure::Open => OnFailure::Open,
+        config::Failure::Answer(code) => OnFailure::Answer {
+            code: code.name().to_owned(),
+            status: None,
+        },
+    };
+    let kinds = on_failure.kinds.iter();
+    FailurePolicy {
+        default: action(&on_failure.default),
+        kinds: kinds
+            .filter_map(|(kind, failure)| {
+                Some((host::FailureKind::parse(kind.name())?, action(failure)))
+            })
+            .collect(),
+        accept_risk: on_failure.accept_risk,
+    }
+}
+
+fn build_step(step: &config::Step, plugins: &HashMap<&str, Arc<Plugin>>) -> Result<Step, Report> {
+    let complain = |message: String| {
+        Report::from(
+            step.place
+                .complain(message, "name a plugin of the catalogue"),
+        )
+    };
+    let plugin = plugins
+        .get(step.plugin.as_str())
+        .ok_or_else(|| complain(format!("there is no plugin `{}`", step.plugin)))?;
+    let buckets = step
+        .buckets
+        .iter()
+        .map(|glob| host::Glob::parse(glob.as_str()));
+    Ok(Step {
+        plugin: Arc::clone(plugin),
+        matching: Match {
+            operations: step.operations.clone(),
+            buckets: buckets
+                .collect::<Result<_, _>>()
+                .map_err(|error| complain(error.to_string()))?,
+        },
+        settings: step.settings.clone(),
+        mode: match step.mode {
+            config::Mode::Enforce => host::Mode::Enforce,
+            config::Mode::Shadow => host::Mode::Shadow,
+            config::Mode::Off => host::Mode::Off,
+        },
+    })
+}
+
+/// The accounts of the configuration, with their keys looked up.
+pub(crate) struct Accounts {
+    by_id: HashMap<String, Arc<Account>>,
+    by_email: HashMap<String, Arc<Account>>,
+    by_access_key: HashMap<String, Credential>,
+}
+
+impl Accounts {
+    /// Fails where the environment or a file does not have what a key refers to.
+    pub(crate) fn of(config: &Config) -> Result<Self, Report> {
+        Ok(Self::with(config, config.credentials()?))
+    }
+
+    /// The accounts without any keys.
+    pub(crate) fn without_keys(config: &Config) -> Self {
+        Self::with(config, Vec::new())
+    }
+
+    fn with(config: &Config, credentials: Vec<config::Credential>) -> Self {
+        let (mut by_id, mut by_email) = (HashMap::new(), HashMap::new());
+        for account in &config.accounts {
+            let known = Arc::new(Account {
+                id: account.id.clone(),
+                display_name: account.display_name.clone(),
+                email: account.email.clone(),
+                roles: account.roles.clone(),
+            });
+            if let Some(email) = &account.email {
+                by_email.insert(email.to_lowercase(), Arc::clone(&known));
+            }
+            by_id.insert(account.id.clone(), known);
+        }
+        let by_access_key = credentials
+            .into_iter()
+            .filter_map(|credential| {
+                let account = Arc::clone(by_id.get(&credential.account)?);
+                let secret = host::Secret::new(credential.secret_key.expose());
+                Some((credential.access_key, Credential { account, secret }))
+            })
+            .collect();
+        Self {
+            by_id,
+            by_email,
+            by_access_key,
+        }
+    }
+}
+
+impl Directory for Accounts {
+    fn credential(&self, access_key_id: &str) -> Option<Credential> {
+        self.by_access_key.get(access_key_id).cloned()
+    }
+
+    fn by_id(&self, id: &str) -> Option<Arc<Account>> {
+        self.by_id.get(id).cloned()
+    }
+
+    fn by_email(&self, email: &str) -> Option<Arc<Account>> {
+        self.by_email.get(&email.to_lowercase()).cloned()
+    }
+}

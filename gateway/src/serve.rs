@@ -1,0 +1,227 @@
+//! A gateway, put together from a configuration, from its first file to its last request.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use config::{Config, Report};
+use erasure::{Engine, Fsync, Options};
+use host::{Chain, Directory, Host};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use storage::{Geometry, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::gateway::Gateway;
+use crate::policy::{self, Accounts};
+use crate::server::Listener;
+use crate::server::admin::Admin;
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] Report),
+    #[error("{0}")]
+    Store(#[from] erasure::OpenError),
+    #[error("{0}; look at the limits on memory and threads")]
+    Host(#[from] host::HostError),
+    #[error("{} sets of drives are configured; put all drives into one set", .0)]
+    Sets(usize),
+    #[error("the listener {address} cannot start: {error}")]
+    Listener {
+        address: SocketAddr,
+        error: io::Error,
+    },
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A gateway that serves.
+pub struct Running {
+    /// Of every listener, in the order of the configuration, with the port that was bound.
+    pub addresses: Vec<SocketAddr>,
+    pub admin: Option<SocketAddr>,
+    store: Arc<dyn Store>,
+    accepting: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the drives, loads the plugins, binds the listeners, and serves.
+pub async fn start(config: &Config) -> Result<Running, StartError> {
+    let metrics = recorder()?;
+    config.check_files()?;
+    let directory: Arc<dyn Directory> = Arc::new(Accounts::of(config)?);
+    let (chain, store) = load(config, &directory)?;
+    let gateway = Arc::new(Gateway {
+        store: Arc::clone(&store),
+        chain,
+        directory,
+        region: config.region.clone(),
+    });
+
+    let mut bound = Vec::new();
+    for listener in &config.listeners {
+        let failed = |error| StartError::Listener {
+            address: listener.address,
+            error,
+        };
+        bound.push(Listener::bind(listener).await.map_err(failed)?);
+    }
+    let addresses = bound
+        .iter()
+        .map(Listener::local_addr)
+        .collect::<io::Result<_>>()?;
+
+    let accepting = Arc::new(AtomicBool::new(true));
+    let admin = match &config.admin {
+        None => None,
+        Some(admin) => {
+            let failed = |error| StartError::Listener {
+                address: admin.address,
+                error,
+            };
+            let service = Admin {
+                store: Arc::clone(&store),
+                metrics,
+                accepting: Arc::clone(&accepting),
+            };
+            Some(service.start(admin.address).map_err(failed)?)
+        }
+    };
+
+    let (stop, stopped) = watch::channel(false);
+    let serve =
+        |listener: Listener| tokio::spawn(listener.serve(Arc::clone(&gateway), stopped.clone()));
+    let listeners = bound.into_iter().map(serve).collect();
+    Ok(Running {
+        addresses,
+        admin,
+        store,
+        accepting,
+        stop,
+        listeners,
+    })
+}
+
+impl Running {
+    /// Takes no more requests, lets those that have begun finish, and closes the store.
+    pub async fn stop(self) {
+        self.accepting.store(false, Ordering::Relaxed);
+        self.stop.send_replace(true);
+        for listener in self.listeners {
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener ended badly");
+            }
+        }
+        self.store.close().await;
+    }
+}
+
+/// Everything of [`start`] that leaves no trace: what `sluice check` does.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    let files = config.check_files();
+    let host = Host::new(host::Settings::default())?;
+    let policy = policy::chain(&host, config, Arc::new(Accounts::without_keys(config)));
+    let mut diagnostics = files
+        .err()
+        .map(|report| report.diagnostics)
+        .unwrap_or_default();
+    for complaint in policy
+        .err()
+        .into_iter()
+        .flat_map(|report| report.diagnostics)
+    {
+        // A plugin whose file is missing has been complained of.
+        if !diagnostics.iter().any(|known| known.path == complaint.path) {
+            diagnostics.push(complaint);
+        }
+    }
+    Ok(Report::of(diagnostics)?)
+}
+
+/// The chain of a configuration, for whoever wants to measure it.
+pub(crate) fn chain(config: &Config) -> Result<Arc<Chain>, StartError> {
+    let host = Host::new(host::Settings::default())?;
+    Ok(policy::chain(
+        &host,
+        config,
+        Arc::new(Accounts::of(config)?),
+    )?)
+}
+
+/// Compiling plugins and opening drives take long, and neither needs the other.
+fn load(
+    config: &Config,
+    directory: &Arc<dyn Directory>,
+) -> Result<(Arc<Chain>, Arc<dyn Store>), StartError> {
+    std::thread::scope(|scope| {
+        let store = scope.spawn(|| open_store(config));
+        let chain = Host::new(host::Settings::default()).map_err(StartError::from);
+        let chain = chain.and_then(|host| Ok(policy::chain(&host, config, Arc::clone(directory))?));
+        match store.join() {
+            Ok(store) => Ok((chain?, store?)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let [set] = config.storage.sets.as_slice() else {
+        return Err(StartError::Sets(config.storage.sets.len()));
+    };
+    for drive in &set.drives {
+        fs::create_dir_all(drive)?;
+    }
+    let engine = Engine::open(&Options {
+        drives: set.drives.clone(),
+        geometry: Geometry {
+            data: set.data_shards,
+            parity: set.parity_shards,
+        },
+        index: config.storage.index.clone(),
+        fsync: Fsync::Always,
+    })?;
+    Ok(engine)
+}
+
+/// Latencies from a tenth of a millisecond to ten seconds.
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+
+/// Plugins are a thousand times faster.
+const PLUGIN_SECONDS: &[f64] = &[
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005,
+    0.01, 0.1,
+];
+
+/// The recorder of metrics; there is one in a process.
+fn recorder() -> io::Result<PrometheusHandle> {
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*recorder {
+        return Ok(handle.clone());
+    }
+    let plugins = Matcher::Full("sluice_plugin_seconds".to_owned());
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(plugins, PLUGIN_SECONDS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        })
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(io::Error::other)?;
+    Ok(recorder.insert(handle).clone())
+}

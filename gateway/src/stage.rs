@@ -1,0 +1,19 @@
+//! The stages of a request, one file each, in the order in which they run.
+
+mod audit;
+mod authenticate;
+mod authorize;
+mod load;
+mod prepare;
+mod respond;
+mod route;
+mod serve;
+
+pub(crate) use audit::Audit;
+pub(crate) use authenticate::{Authenticated, authenticate};
+pub(crate) use authorize::{Authorized, authorize};
+pub(crate) use load::{Loaded, load};
+pub(crate) use prepare::{Cleared, prepare};
+pub(crate) use respond::{Reply, respond};
+pub(crate) use route::{Routed, route};
+pub(crate) use serve::serve;

@@ -1,0 +1,26 @@
+//! authenticate: plugins say on whose behalf the request is made.
+
+use std::sync::Arc;
+
+use host::{Principal, Run};
+use s3::{Head, StreamKey};
+
+use crate::error::Result;
+use crate::stage::Routed;
+
+/// A request with a principal, be it the anonymous one.
+pub(crate) struct Authenticated {
+    pub(super) head: Arc<Head>,
+    pub(super) principal: Principal,
+    /// Verifies the chunks of a body that continue the request's signature.
+    pub(super) stream_key: Option<StreamKey>,
+}
+
+pub(crate) fn authenticate(routed: Routed, run: &mut Run) -> Result<Authenticated> {
+    let identity = run.authenticate()?;
+    Ok(Authenticated {
+        head: routed.into_head(),
+        principal: identity.principal,
+        stream_key: identity.stream_key,
+    })
+}

@@ -1,0 +1,91 @@
+//! load: the records that the request is about are read, each once.
+
+use host::Resource;
+use s3::{Access, Action, Operation};
+use storage::{Error as StoreError, Store};
+
+use crate::error::Result;
+use crate::stage::Authenticated;
+
+/// A request together with what exists of what it addresses.
+pub(crate) struct Loaded {
+    pub(super) authenticated: Authenticated,
+    /// One for each access, in the order in which they are authorized.
+    pub(super) accesses: Vec<Resource>,
+    /// What the operation itself addresses.
+    pub(super) target: Resource,
+}
+
+pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Result<Loaded> {
+    let head = &authenticated.head;
+    let mut accesses = Vec::new();
+    for access in head.accesses()? {
+        accesses.push(resource(access, head.operation, store).await?);
+    }
+    let addressed = |resource: &&Resource| {
+        resource.access.bucket.as_ref() == head.target.bucket()
+            && resource.access.key.as_ref() == head.target.key()
+    };
+    let target = match accesses.iter().find(addressed) {
+        Some(target) => target.clone(),
+        // Authorized later, once for every key in the body, or by nobody.
+        None => {
+            let access = Access {
+                action: Action::DeleteObject,
+                bucket: head.target.bucket().cloned(),
+                key: head.target.key().cloned(),
+                version: head.version,
+            };
+            resource(access, head.operation, store).await?
+        }
+    };
+    Ok(Loaded {
+        authenticated,
+        accesses,
+        target,
+    })
+}
+
+async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Result<Resource> {
+    let bucket = match &access.bucket {
+        None => None,
+        Some(name) => match store.bucket(name).await {
+            Ok(bucket) => Some(bucket),
+            Err(StoreError::BucketMissing) if operation == Operation::CreateBucket => None,
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let object = match (&access.bucket, &access.key) {
+        (Some(bucket), Some(key)) if concerns_existing(&access, operation) => {
+            match store.object(bucket, key, access.version).await {
+                Ok(object) => Some(object),
+                // Whether the client may learn that it is missing is for the plugins to say.
+                Err(StoreError::ObjectMissing | StoreError::VersionMissing) => None,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        _ => None,
+    };
+    Ok(Resource {
+        access,
+        bucket,
+        object,
+    })
+}
+
+/// Whether an access is to an object as it is, not to one that will be.
+fn concerns_existing(access: &Access, operation: Operation) -> bool {
+    match access.action {
+        Action::PutObject | Action::AbortMultipartUpload | Action::ListMultipartUploadParts => {
+            false
+        }
+        // Said of an object that is being written, they are about the new one.
+        Action::PutObjectAcl | Action::PutObjectTagging => {
+            matches!(
+                operation,
+                Operation::PutObjectAcl | Operation::PutObjectTagging
+            )
+        }
+        _ => true,
+    }
+}

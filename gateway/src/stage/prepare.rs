@@ -1,0 +1,115 @@
+//! prepare: plugins validate what is about to be stored and attach documents to it.
+
+use std::sync::Arc;
+
+use host::{Changes, Principal, Resource, Run};
+use s3::{Code, Head, Operation, Payload, StreamKey};
+use storage::{Bucket, BucketName, Documents, Object, ObjectKey};
+
+use crate::error::Result;
+use crate::stage::Authorized;
+
+/// The owner of what anonymous requests create.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
+const ANONYMOUS_ID: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
+
+/// A request that may be served.
+pub(crate) struct Cleared {
+    pub(crate) head: Arc<Head>,
+    pub(crate) principal: Principal,
+    pub(crate) stream_key: Option<StreamKey>,
+    /// What the operation addresses.
+    pub(crate) target: Resource,
+    /// What a copy reads.
+    pub(crate) source: Option<Resource>,
+    /// Documents to store with what the operation stores.
+    pub(crate) changes: Changes,
+    /// Only this stage makes one.
+    _proof: (),
+}
+
+pub(crate) fn prepare(authorized: Authorized, run: &mut Run) -> Result<Cleared> {
+    let loaded = authorized.loaded;
+    let changes = run.prepare(&loaded.target)?;
+    let head = loaded.authenticated.head;
+    let copies = matches!(
+        head.operation,
+        Operation::CopyObject | Operation::UploadPartCopy
+    );
+    Ok(Cleared {
+        principal: loaded.authenticated.principal,
+        stream_key: loaded.authenticated.stream_key,
+        target: loaded.target,
+        // `Head::accesses` names what a copy reads first.
+        source: if copies {
+            loaded.accesses.into_iter().next()
+        } else {
+            None
+        },
+        changes,
+        head,
+        _proof: (),
+    })
+}
+
+impl Cleared {
+    pub(crate) fn bucket(&self) -> Result<&Arc<Bucket>> {
+        Ok(self.target.bucket.as_ref().ok_or(Code::NoSuchBucket)?)
+    }
+
+    pub(crate) fn bucket_name(&self) -> Result<&BucketName> {
+        Ok(self.head.target.bucket().ok_or(Code::InvalidBucketName)?)
+    }
+
+    pub(crate) fn key(&self) -> Result<&ObjectKey> {
+        Ok(self.head.target.key().ok_or(Code::UserKeyMustBeSpecified)?)
+    }
+
+    /// The object that the operation addresses.
+    pub(crate) fn object(&self) -> Result<&Arc<Object>> {
+        existing(&self.target)
+    }
+
+    /// The object that a copy reads.
+    pub(crate) fn source(&self) -> Result<&Arc<Object>> {
+        existing(self.source.as_ref().ok_or(Code::InvalidRequest)?)
+    }
+
+    /// The id of the account that will own what the operation creates.
+    pub(crate) fn owner(&self) -> String {
+        match &self.principal {
+            Principal::Account(account) => account.id.clone(),
+            Principal::Anonymous => ANONYMOUS_ID.to_owned(),
+        }
+    }
+
+    /// The documents of an object that the operation creates.
+    pub(crate) fn object_documents(&self) -> Documents {
+        let mut documents = Documents::default();
+        documents.amend(&self.changes.object);
+        documents
+    }
+
+    pub(crate) fn payload(&self) -> Result<Payload> {
+        Ok(Payload::of(&self.head)?)
+    }
+}
+
+fn existing(resource: &Resource) -> Result<&Arc<Object>> {
+    let Some(object) = &resource.object else {
+        let key = resource
+            .access
+            .key
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let error = match resource.access.version {
+            None => s3::Error::new(Code::NoSuchKey),
+            Some(version) => {
+                s3::Error::new(Code::NoSuchVersion).with("VersionId", version.to_string())
+            }
+        };
+        return Err(error.with("Key", key).into());
+    };
+    Ok(object)
+}

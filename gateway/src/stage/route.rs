@@ -1,0 +1,40 @@
+//! route: a request becomes one operation on one target.
+
+use std::sync::Arc;
+
+use host::Facts;
+use http::request::Parts;
+use s3::Head;
+
+use crate::error::Result;
+use crate::pipeline::Peer;
+use crate::stage::Audit;
+
+/// A request whose operation and target are known.
+pub(crate) struct Routed {
+    facts: Arc<Facts>,
+}
+
+pub(crate) fn route(parts: &Parts, peer: &Peer, audit: &mut Audit) -> Result<Routed> {
+    let head = Head::parse(parts, &peer.domains)?;
+    audit.routed(head.operation);
+    let facts = Facts {
+        head: Arc::new(head),
+        source: peer.address.ip(),
+        secure: peer.secure,
+        request_id: audit.request_id().to_owned(),
+    };
+    Ok(Routed {
+        facts: Arc::new(facts),
+    })
+}
+
+impl Routed {
+    pub(crate) fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts)
+    }
+
+    pub(super) fn into_head(self) -> Arc<Head> {
+        Arc::clone(&self.facts.head)
+    }
+}

@@ -1,0 +1,98 @@
+//! serve: the operation itself, by the plugin that claims it or natively.
+
+use http::Method;
+use s3::Operation;
+
+use crate::body::ReplyBody;
+use crate::error::Result;
+use crate::gateway::Gateway;
+use crate::op;
+use crate::pipeline::Exchange;
+use crate::stage::{Cleared, Reply};
+
+/// The largest body that a plugin is handed, in bytes.
+const PLUGIN_BODY_LEN_MAX: usize = 1024 * 1024;
+
+pub(crate) async fn serve(
+    cleared: Cleared,
+    exchange: &mut Exchange,
+    gateway: &Gateway,
+) -> Result<Reply> {
+    if gateway.chain.claims(cleared.head.operation) {
+        return serve_by_plugin(cleared, exchange, gateway).await;
+    }
+    let store = &*gateway.store;
+    match cleared.head.operation {
+        Operation::ListBuckets => op::list_buckets::run(&cleared, gateway).await,
+        Operation::CreateBucket => {
+            op::create_bucket::run(cleared, &mut exchange.body, gateway).await
+        }
+        Operation::HeadBucket => op::head_bucket::run(&cleared, &gateway.region),
+        Operation::DeleteBucket => op::delete_bucket::run(&cleared, store).await,
+        Operation::ListObjects => op::list_objects::run(&cleared, gateway).await,
+        Operation::ListObjectsV2 => op::list_objects_v2::run(&cleared, gateway).await,
+        Operation::DeleteObjects => op::delete_objects::run(cleared, exchange, store).await,
+        Operation::PutObject => op::put_object::run(cleared, &mut exchange.body, store).await,
+        Operation::CopyObject => op::copy_object::run(cleared, store).await,
+        Operation::GetObject | Operation::HeadObject => op::get_object::run(&cleared, store).await,
+        Operation::DeleteObject => op::delete_object::run(&cleared, store).await,
+        Operation::CreateMultipartUpload => op::create_multipart_upload::run(cleared, store).await,
+        Operation::UploadPart => op::upload_part::run(cleared, &mut exchange.body, store).await,
+        Operation::UploadPartCopy => op::upload_part_copy::run(&cleared, store).await,
+        Operation::CompleteMultipartUpload => {
+            op::complete_multipart_upload::run(cleared, &mut exchange.body, store).await
+        }
+        Operation::AbortMultipartUpload => op::abort_multipart_upload::run(&cleared, store).await,
+        Operation::ListParts => op::list_parts::run(&cleared, gateway).await,
+        Operation::ListMultipartUploads => op::list_multipart_uploads::run(&cleared, gateway).await,
+        operation => Err(op::not_implemented(operation)),
+    }
+}
+
+/// The plugin reads the whole body, if the method has one, and its documents
+/// are stored before it is answered.
+async fn serve_by_plugin(
+    cleared: Cleared,
+    exchange: &mut Exchange,
+    gateway: &Gateway,
+) -> Result<Reply> {
+    let has_body = matches!(cleared.head.method, Method::PUT | Method::POST);
+    let body = if has_body {
+        let payload = cleared.payload()?;
+        exchange
+            .body
+            .collect(&payload, cleared.stream_key.clone(), PLUGIN_BODY_LEN_MAX)
+            .await?
+    } else {
+        bytes::Bytes::new()
+    };
+    let addresses_object = cleared.head.target.key().is_some();
+    if addresses_object {
+        cleared.object()?;
+    }
+    let served = exchange.run.serve(&cleared.target, body)?;
+    if !served.changes.bucket.is_empty() {
+        gateway
+            .store
+            .amend_bucket(cleared.bucket_name()?, served.changes.bucket)
+            .await?;
+    }
+    if !served.changes.object.is_empty() {
+        let object = cleared.object()?;
+        let version = Some(object.version);
+        gateway
+            .store
+            .amend_object(
+                cleared.bucket_name()?,
+                &object.key,
+                version,
+                served.changes.object,
+            )
+            .await?;
+    }
+    Ok(Reply {
+        status: served.status,
+        headers: served.headers,
+        body: ReplyBody::bytes(served.body),
+    })
+}
