@@ -23,6 +23,12 @@ pub(crate) struct Found {
     pub(crate) copies: DriveMask,
 }
 
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Payloads {
+    pub(crate) whole: DriveMask,
+    pub(crate) complete: DriveMask,
+}
+
 #[derive(Debug)]
 pub(crate) struct Log {
     drives: Vec<DriveLog>,
@@ -159,15 +165,23 @@ impl Log {
         self.header_at(nearest)
     }
 
-    /// The drives on which the payload of a record is whole.
-    pub(crate) fn payloads(&mut self, found: &Found) -> DriveMask {
-        let mut whole = DriveMask::default();
+    /// The drives that have the record with a whole payload, and those that have
+    /// all of it that they were given.
+    pub(crate) fn payloads(&mut self, found: &Found) -> Payloads {
+        let mut payloads = Payloads::default();
         for log in &mut self.drives {
-            if found.copies.has(log.position) && log.payload(&found.header).is_some() {
-                whole.insert(log.position);
+            if !found.copies.has(log.position) {
+                continue;
+            }
+            let its = log.header(found.header.position);
+            if its.is_some_and(|its| its.payload_len == 0) {
+                payloads.complete.insert(log.position);
+            } else if log.payload(&found.header).is_some() {
+                payloads.complete.insert(log.position);
+                payloads.whole.insert(log.position);
             }
         }
-        whole
+        payloads
     }
 
     /// What a drive has of the payload of a record.

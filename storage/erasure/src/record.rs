@@ -492,3 +492,159 @@ fn key(input: &mut Reader<'_>) -> Result<ObjectKey, Malformed> {
 fn part_number(input: &mut Reader<'_>) -> Result<PartNumber, Malformed> {
     PartNumber::new(input.u16()?).map_err(|_| Malformed)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        "[a-z/\\x00ü日]{0,12}"
+    }
+
+    fn some_key() -> impl Strategy<Value = ObjectKey> {
+        "[a-z/\\x00ü日]{1,12}".prop_map(|key| ObjectKey::parse(&key).unwrap())
+    }
+
+    fn some_bucket() -> impl Strategy<Value = BucketName> {
+        "[a-z]{3,12}".prop_map(|name| BucketName::parse(&name).unwrap())
+    }
+
+    fn some_metadata() -> impl Strategy<Value = Metadata> {
+        proptest::collection::btree_map(text(), text(), 0..4)
+    }
+
+    fn some_documents() -> impl Strategy<Value = Documents> {
+        let content = proptest::collection::vec(any::<u8>(), 0..30).prop_map(Bytes::from);
+        proptest::collection::vec((text(), content), 0..4)
+            .prop_map(|documents| documents.into_iter().collect())
+    }
+
+    fn some_location() -> impl Strategy<Value = Location> {
+        let extent =
+            any::<(u32, u64, u64, u32)>().prop_map(|(segment, offset, length, stripes)| Extent {
+                segment,
+                offset,
+                length,
+                stripes,
+            });
+        let extents = proptest::collection::vec(extent, 0..4);
+        let place = prop_oneof![
+            any::<(u64, u32)>().prop_map(|(position, holders)| PiecePlace::Copies {
+                position,
+                holders: DriveMask(holders)
+            }),
+            any::<u64>().prop_map(|position| PiecePlace::Shards { position }),
+            (any::<u32>(), extents)
+                .prop_map(|(cell, extents)| PiecePlace::Stripes { cell, extents }),
+        ];
+        let piece = (any::<(u128, u64, u32)>(), place).prop_map(|((blob, size, absent), place)| {
+            let absent = DriveMask(absent);
+            Piece {
+                blob,
+                size,
+                absent,
+                place,
+            }
+        });
+        proptest::collection::vec(piece, 0..4).prop_map(|pieces| Location {
+            set: 0,
+            spread: Spread::new(Geometry { data: 4, parity: 2 }).unwrap(),
+            pieces,
+        })
+    }
+
+    fn some_record() -> impl Strategy<Value = Record> {
+        let parts =
+            proptest::collection::vec((1..=10_000_u16, any::<u64>(), some_metadata()), 0..4);
+        let object = (
+            (some_bucket(), some_key(), text(), text(), any::<u64>()),
+            (some_metadata(), some_documents(), parts, some_location()),
+            any::<Option<u128>>(),
+        );
+        let object = object.prop_map(|(names, rest, upload)| {
+            let (bucket, key, owner, etag, size) = names;
+            let (metadata, documents, parts, location) = rest;
+            let part = |(number, size, metadata)| Part {
+                number: PartNumber::new(number).unwrap(),
+                size,
+                metadata,
+            };
+            Record::Object {
+                bucket,
+                object: Object {
+                    key,
+                    version: VersionId::Null,
+                    owner,
+                    size,
+                    etag,
+                    modified: Timestamp(size),
+                    metadata,
+                    documents,
+                    parts: parts.into_iter().map(part).collect(),
+                    location: Locator::new(Arc::new(location)),
+                },
+                upload: upload.map(UploadId),
+            }
+        });
+        let bucket = (some_bucket(), text(), some_documents(), any::<u64>());
+        prop_oneof![
+            object,
+            any::<u64>().prop_map(|end| Record::Epoch { end }),
+            bucket.prop_map(|(name, owner, documents, created)| Record::Bucket(Bucket {
+                name,
+                owner,
+                created: Timestamp(created),
+                versioning: Versioning::Never,
+                documents,
+            })),
+            some_bucket().prop_map(Record::BucketGone),
+            (some_bucket(), some_key(), any::<u128>()).prop_map(|(bucket, key, id)| {
+                Record::ObjectGone {
+                    bucket,
+                    key,
+                    version: VersionId::Id(id),
+                }
+            }),
+            (some_bucket(), some_key(), any::<u128>()).prop_map(|(bucket, key, id)| {
+                let id = UploadId(id);
+                Record::UploadGone { bucket, key, id }
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_back_as_it_was_written(record in some_record()) {
+            let encoded = record.encode();
+            let decoded = Record::decode(&encoded).unwrap();
+            prop_assert_eq!(decoded.encode(), encoded);
+            prop_assert_eq!(decoded.location(), record.location());
+        }
+
+        #[test]
+        fn a_record_that_was_cut_or_changed_never_panics(
+            record in some_record(),
+            cut in any::<prop::sample::Index>(),
+            changed in any::<(prop::sample::Index, u8)>(),
+        ) {
+            let mut encoded = record.encode();
+            let at = changed.0.index(encoded.len());
+            prop_assert!(Record::decode(&encoded[..cut.index(encoded.len())]).is_err());
+            encoded[at] ^= changed.1;
+            let _ = Record::decode(&encoded);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Record::decode(&bytes);
+            let _ = decode_object(&bytes);
+            let _ = decode_summary(&bytes);
+            let _ = decode_part(&bytes);
+            let _ = decode_upload(&bytes);
+            let _ = decode_bucket(&bytes);
+            let _ = crate::frame::Header::decode(&bytes, 1, 0);
+        }
+    }
+}

@@ -190,7 +190,9 @@ impl Replay<'_> {
         let pending = std::mem::take(&mut self.pending);
         let count = pending.len();
         for (number, (found, record)) in pending.into_iter().enumerate() {
-            let acknowledged = found.copies.count() + unavailable >= spread.record_quorum();
+            // A drive confirms a record together with its payload.
+            let complete = log.payloads(&found).complete.count();
+            let acknowledged = complete + unavailable >= spread.record_quorum();
             if !acknowledged && !is_complete(&found, &record, log, spread) {
                 // Records of one batch are durable together: if this one was
                 // not acknowledged, none behind it was.
@@ -218,7 +220,7 @@ fn is_complete(found: &Found, record: &Record, log: &mut Log, spread: Spread) ->
                 Kept::Copies(_) => 1,
                 Kept::Shards => spread.k,
             };
-            log.payloads(found).count() >= need
+            log.payloads(found).whole.count() >= need
         }
     }
 }
@@ -250,9 +252,9 @@ fn rewrite(
     let kept = own_payload(found, record);
     let whole = match &kept {
         None => found.copies,
-        Some(Kept::Shards) => log.payloads(found),
+        Some(Kept::Shards) => log.payloads(found).whole,
         Some(Kept::Copies(holders)) => {
-            let payloads = log.payloads(found);
+            let payloads = log.payloads(found).whole;
             let mut whole = DriveMask::default();
             for source in sources {
                 let complete = payloads.has(source.position) || !holders.has(source.position);
