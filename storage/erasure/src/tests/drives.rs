@@ -337,3 +337,41 @@ async fn a_torn_end_of_the_log_costs_nothing_that_was_acknowledged() {
     let store = reopened(&bench).await;
     assert_eq!(get(&*store, "after").await.unwrap(), content(9000));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_damaged_everywhere_hides_no_other_one() {
+    let bench = Bench::new(2, 1);
+    let store = bench.open();
+    create_bucket(&*store).await;
+    for number in 0..20 {
+        let name = format!("key/{number:02}");
+        put(&*store, &name, &content(1000)).await.unwrap();
+    }
+    drop(store);
+    for drive in 0..3 {
+        let path = bench.drive(drive).join("log").join("00000000.seg");
+        let mut bytes = fs::read(&path).unwrap();
+        let place = bytes
+            .windows(6)
+            .position(|bytes| bytes == b"key/07")
+            .unwrap();
+        bytes[place] ^= 1;
+        // The header of another record, and a stretch of the log.
+        let place = bytes
+            .windows(6)
+            .position(|bytes| bytes == b"key/12")
+            .unwrap();
+        bytes[place - 3000..place].fill(0);
+        fs::write(&path, &bytes).unwrap();
+    }
+    bench.lose_index();
+    let store = bench.open();
+    for number in 0..20 {
+        let read = get(&*store, &format!("key/{number:02}")).await;
+        match number {
+            7 | 12 => assert!(matches!(read, Err(Error::ObjectMissing)), "{read:?}"),
+            _ => assert_eq!(read.unwrap(), content(1000), "{number}"),
+        }
+    }
+    put(&*store, "new", &content(1000)).await.unwrap();
+}

@@ -227,60 +227,98 @@ async fn write_until_cut(store: Arc<Engine>, writer: u64, from: u64, ledger: Led
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_every_loss_of_power() {
-    for seed in 1..=4 {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
-        let bench = Bench::new(4, 2);
-        let machine = Machine::default();
-        let store = machine.open(&bench);
-        create_bucket(&*store).await;
-        drop(store);
-        let ledger = Ledger::default();
-        for cut in 0..6_u64 {
-            let store = machine.open(&bench);
-            let writers = (0..6).map(|writer| {
-                let (store, ledger) = (store.clone(), ledger.clone());
-                tokio::spawn(write_until_cut(store, writer, cut * 10_000 + 1, ledger))
-            });
-            let writers: Vec<_> = writers.collect();
-            let wait_us = 5_000 + random.next() % 150_000;
-            tokio::time::sleep(Duration::from_micros(wait_us)).await;
-            machine.cut(&mut random);
-            for writer in writers {
-                writer.await.unwrap();
-            }
-            drop(store);
-            if random.next().is_multiple_of(2) {
-                bench.lose_index();
-            }
-            let store = machine.open(&bench);
-            let known = ledger.lock().unwrap().clone();
-            for (name, known) in known {
-                let read = match get(&*store, &name).await {
-                    Ok(bytes) => Some(bytes),
-                    Err(Error::ObjectMissing) => None,
-                    Err(error) => panic!("seed {seed}, cut {cut}, {name}: {error}"),
-                };
-                let mut possible = known.begun.iter().chain(&known.acknowledged);
-                let found = possible.find(|round| content(&name, **round) == read);
-                assert!(
-                    found.is_some() || (known.acknowledged.is_none() && read.is_none()),
-                    "seed {seed}, cut {cut}, {name}: {known:?}, {:?} bytes",
-                    read.map(|bytes| bytes.len())
-                );
-                // What was seen once is there for ever.
-                if let Some(round) = found {
-                    let known = Known {
-                        acknowledged: Some(*round),
-                        begun: Vec::new(),
-                    };
-                    ledger.lock().unwrap().insert(name, known);
-                }
-            }
-            drop(store);
+/// Compares a store with the ledger. What a store that can write has shown
+/// once, it shows for ever.
+async fn check(store: &Engine, ledger: &Ledger, context: &str) {
+    let known = ledger.lock().unwrap().clone();
+    for (name, known) in known {
+        let read = match get(store, &name).await {
+            Ok(bytes) => Some(bytes),
+            Err(Error::ObjectMissing) => None,
+            Err(error) => panic!("{context}, {name}: {error}"),
+        };
+        let mut possible = known.begun.iter().chain(&known.acknowledged);
+        let found = possible.find(|round| content(&name, **round) == read);
+        assert!(
+            found.is_some() || (known.acknowledged.is_none() && read.is_none()),
+            "{context}, {name}: {known:?}, {:?} bytes",
+            read.map(|bytes| bytes.len())
+        );
+        if store.writable() {
+            let known = Known {
+                acknowledged: found.copied(),
+                begun: Vec::new(),
+            };
+            ledger.lock().unwrap().insert(name, known);
         }
     }
+}
+
+/// Writes until the power goes, again and again. Up to `absent` drives are
+/// missing while it writes, and up to `lost` others when it starts again.
+async fn survives(seed: u64, absent: u64, lost: u64) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+    let bench = Bench::new(4, 2);
+    let machine = Machine::default();
+    let store = machine.open(&bench);
+    create_bucket(&*store).await;
+    drop(store);
+    let ledger = Ledger::default();
+    let some = |random: &mut Random, max: u64| {
+        let count = random.next() % (max + 1);
+        let drives = (0..count).map(|_| (random.next() % 6) as usize);
+        drives.collect::<std::collections::BTreeSet<_>>()
+    };
+    for cut in 0..6_u64 {
+        let away = some(&mut random, absent);
+        away.iter().for_each(|drive| bench.take_away(*drive));
+        let store = machine.open(&bench);
+        let context = format!("seed {seed}, before cut {cut}, without {away:?}");
+        check(&store, &ledger, &context).await;
+        let writers = (0..6).map(|writer| {
+            let (store, ledger) = (store.clone(), ledger.clone());
+            tokio::spawn(write_until_cut(store, writer, cut * 10_000 + 1, ledger))
+        });
+        let writers: Vec<_> = writers.collect();
+        let wait_us = 5_000 + random.next() % 150_000;
+        tokio::time::sleep(Duration::from_micros(wait_us)).await;
+        machine.cut(&mut random);
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        drop(store);
+        away.iter().for_each(|drive| bench.bring_back(*drive));
+        if random.next().is_multiple_of(2) {
+            bench.lose_index();
+        }
+        let away = some(&mut random, lost);
+        away.iter().for_each(|drive| bench.take_away(*drive));
+        let store = machine.open(&bench);
+        let context = format!("seed {seed}, after cut {cut}, without {away:?}");
+        check(&store, &ledger, &context).await;
+        drop(store);
+        away.iter().for_each(|drive| bench.bring_back(*drive));
+    }
+    bench.lose_index();
+    check(&machine.open(&bench), &ledger, "at the end").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_every_loss_of_power() {
+    survives(1, 0, 0).await;
+    survives(2, 0, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_a_loss_of_power_and_of_two_drives() {
+    survives(3, 0, 2).await;
+    survives(4, 0, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_without_a_drive_survives_a_loss_of_power_and_of_another() {
+    survives(5, 1, 1).await;
+    survives(6, 1, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
