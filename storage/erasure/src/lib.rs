@@ -4,11 +4,11 @@
 //! before it is acknowledged; the index by key is derived from the log and can
 //! be lost. Data is spread as k+m shards: any k restore it.
 //!
-//! Pure: [`geometry`], [`codec`], [`layout`], [`frame`], [`record`], [`seal`],
-//! [`change`]. On the drives: [`drive`], [`disk`], [`format`], [`bulk`], [`log`].
-//! On the index: [`index`] (which alone knows fjall), [`apply`], [`list`]. The
-//! life of a byte: [`sink`], [`commit`], [`read`]; of a store: [`open`],
-//! [`replay`], [`engine`].
+//! Pure: `geometry`, `codec`, `layout`, `frame`, `record`, `seal`,
+//! `change`. On the drives: `drive`, `disk`, `format`, `bulk`, `log`.
+//! On the index: `index` (which alone knows fjall), `apply`, `list`. The
+//! life of a byte: `sink`, `commit`, `read`; of a store: `open`,
+//! `replay`, `engine`.
 
 mod apply;
 mod bulk;

@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use storage::{ByteStream, Error, Locator, Result};
+use tokio::time::{Instant, timeout};
 
 use crate::disk::{CellRef, ReadFailure};
 use crate::geometry::DriveMask;
@@ -19,6 +20,10 @@ use crate::set::Set;
 
 /// The step that is being given out and the one after it.
 const STEPS_MAX: usize = 2;
+/// A drive that has not answered by then is helped by another one.
+const LATE_AFTER: Duration = Duration::from_millis(200);
+/// A drive that has not answered by then is as good as missing.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Begins to read; the first bytes are there when this returns.
 pub(crate) async fn read(
@@ -105,7 +110,8 @@ async fn read_copy(set: &Set, step: &Step, holders: DriveMask) -> Result<Vec<Byt
             blob: step.blob,
             shard: COPY,
         };
-        match read_cell(set, drive, cell).await {
+        let read = timeout(LATE_AFTER * 5, read_cell(set, drive, cell)).await;
+        match read.unwrap_or(Err(ReadFailure::Absent)) {
             Ok(copy) => return slice(&copy, step.wanted.clone()).map(|part| vec![part]),
             Err(ReadFailure::Damaged) => damaged += 1,
             Err(ReadFailure::Absent) => {}
@@ -125,47 +131,51 @@ async fn read_cells(set: &Set, step: &Step) -> Result<Vec<Bytes>> {
         .ok_or_else(contradiction)?;
     let last = step.wanted.end.saturating_sub(1) / length;
     let mut cells: Vec<Option<Bytes>> = vec![None; n];
-    let mut tried = DriveMask::default();
     let mut damaged = 0;
-    // First the data that is wanted, then as many others as are missing.
-    let mut round: Vec<usize> = (first..=last.min(k - 1)).collect();
+    let read = |shard: usize| async move {
+        let cell = CellRef {
+            file: step.file,
+            offset: step.offset,
+            length,
+            blob: step.blob,
+            shard: u8::try_from(shard).expect("a set has at most 32 drives"),
+        };
+        let drive = set.spread.drive_of(step.blob, shard);
+        (shard, read_cell(set, drive, cell).await)
+    };
+    // First the data that is wanted, then of the others as many as are missing
+    // or late.
+    let last = last.min(k - 1);
+    let mut others = (0..n).filter(|shard| !(first..=last).contains(shard));
+    let mut reads: FuturesUnordered<_> = (first..=last).map(read).collect();
+    let mut late = 0;
+    let deadline = Instant::now() + READ_TIMEOUT;
     loop {
-        let reads = round.iter().map(|&shard| async move {
-            let cell = CellRef {
-                file: step.file,
-                offset: step.offset,
-                length,
-                blob: step.blob,
-                shard: u8::try_from(shard).expect("a set has at most 32 drives"),
-            };
-            let drive = set.spread.drive_of(step.blob, shard);
-            (shard, read_cell(set, drive, cell).await)
-        });
-        for (shard, outcome) in join_all(reads).await {
-            tried.insert(shard);
-            match outcome {
-                Ok(cell) => {
-                    if let Some(slot) = cells.get_mut(shard) {
-                        *slot = Some(cell);
-                    }
-                }
-                Err(ReadFailure::Damaged) => damaged += 1,
-                Err(ReadFailure::Absent) => {}
-            }
-        }
         let wanted = cells.get(first..=last).unwrap_or_default();
         let have = cells.iter().flatten().count();
         if wanted.iter().all(Option::is_some) || have >= k {
             break;
         }
-        round = (0..n)
-            .filter(|shard| !tried.has(*shard))
-            .take(k - have)
-            .collect();
-        if round.is_empty() {
+        match timeout(LATE_AFTER, reads.next()).await {
+            Ok(Some((shard, Ok(cell)))) => {
+                if let Some(slot) = cells.get_mut(shard) {
+                    *slot = Some(cell);
+                }
+                continue;
+            }
+            Ok(Some((_, Err(failure)))) => damaged += usize::from(failure == ReadFailure::Damaged),
+            Ok(None) => {}
+            Err(_) if Instant::now() < deadline => late = reads.len(),
+            Err(_) => return Err(lost(have, k, damaged, n)),
+        }
+        late = late.min(reads.len());
+        let missing = k.saturating_sub(have + reads.len() - late);
+        reads.extend(others.by_ref().take(missing).map(read));
+        if reads.is_empty() {
             return Err(lost(have, k, damaged, n));
         }
     }
+    drop(reads);
     let wanted = cells.get(first..=last).unwrap_or_default();
     if wanted.iter().any(Option::is_none) {
         metrics::counter!("sluice_stripes_restored_total").increment(1);
