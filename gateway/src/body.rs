@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::header::{CONNECTION, EXPECT};
+use http::request::Parts;
+use http::{HeaderValue, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -34,11 +36,11 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, timeout: Duration) -> Self {
+    pub(crate) fn new(incoming: Incoming, head: &Parts, timeout: Duration) -> Self {
         Self {
             incoming,
             timeout,
-            expects_continue: headers.contains_key(http::header::EXPECT),
+            expects_continue: head.version < Version::HTTP_2 && head.headers.contains_key(EXPECT),
             begun: false,
             received: 0,
         }
@@ -110,7 +112,7 @@ impl RequestBody {
     /// Reads what is left of a body that was refused, within bounds. A client
     /// that still waits for `100 Continue` is not asked for it.
     pub(crate) async fn drain(&mut self) {
-        if self.incoming.is_end_stream() || (self.expects_continue && !self.begun) {
+        if self.incoming.is_end_stream() || self.is_unasked() {
             return;
         }
         let mut left = DRAIN_LEN_MAX;
@@ -124,6 +126,22 @@ impl RequestBody {
         };
         // A client that is too slow is cut off: that is what the bound is for.
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
+    }
+
+    /// Ends the connection with the response where the client was never asked
+    /// for the body: it may send it all the same, and some clients do not
+    /// recover from an answer they got in place of `100 Continue`.
+    pub(crate) fn settle(&self, mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+        if self.is_unasked() {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn is_unasked(&self) -> bool {
+        self.expects_continue && !self.begun
     }
 }
 

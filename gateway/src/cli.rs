@@ -4,9 +4,11 @@ mod bench;
 mod check;
 mod serve;
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// An S3 gateway whose policy is programmable.
 ///
@@ -41,13 +43,16 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Logs go to standard error; `RUST_LOG` chooses which.
+/// What is logged unless `RUST_LOG` says otherwise: the index tells of every file it writes.
+const LOG_DEFAULT: &str = "info,fjall=warn,lsm_tree=warn";
+
+/// Logs go to standard error, in colour on a terminal; `RUST_LOG` chooses which.
 fn init_log() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    // Fails only where somebody has set up logging already, and that is fine.
-    let _ = tracing_subscriber::fmt()
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| LOG_DEFAULT.into());
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    // Fails only where somebody has set up logging already, and that is fine.
+    let _ = log.try_init();
 }

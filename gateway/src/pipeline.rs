@@ -46,23 +46,19 @@ pub(crate) async fn handle(
         return audit.refused(Code::SlowDown.into());
     }
     let (parts, incoming) = request.into_parts();
-    let mut body = RequestBody::new(incoming, &parts.headers, peer.body_timeout);
-    let routed = match stage::route(&parts, peer, &mut audit) {
-        Ok(routed) => routed,
+    let mut body = RequestBody::new(incoming, &parts, peer.body_timeout);
+    match stage::route(&parts, peer, &mut audit) {
+        Ok(routed) => {
+            let run = gateway.chain.begin(routed.facts());
+            let mut exchange = Exchange { run, body };
+            let outcome = answer(gateway, routed, &mut exchange).await;
+            stage::respond(outcome, exchange, audit).await
+        }
         Err(error) => {
             body.drain().await;
-            return audit.refused(error);
+            body.settle(audit.refused(error))
         }
-    };
-    let mut exchange = Exchange {
-        run: gateway.chain.begin(routed.facts()),
-        body,
-    };
-    let outcome = answer(gateway, routed, &mut exchange).await;
-    if outcome.is_err() {
-        exchange.body.drain().await;
     }
-    stage::respond(outcome, exchange, audit)
 }
 
 async fn answer(gateway: &Gateway, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {

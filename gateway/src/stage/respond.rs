@@ -38,12 +38,15 @@ impl Reply {
     }
 }
 
-pub(crate) fn respond(
+pub(crate) async fn respond(
     outcome: Result<Reply>,
     exchange: Exchange,
     mut audit: Audit,
 ) -> Response<ReplyBody> {
-    let Exchange { mut run, body } = exchange;
+    let Exchange { mut run, mut body } = exchange;
+    if outcome.is_err() {
+        body.drain().await;
+    }
     audit.received(body.received);
     let status = match &outcome {
         Ok(reply) => reply.status,
@@ -60,7 +63,7 @@ pub(crate) fn respond(
         Err(error) => audit.render(error),
     };
     response.headers_mut().extend(additions);
-    audit.finish(response)
+    body.settle(audit.finish(response))
 }
 
 impl Audit {
