@@ -62,5 +62,5 @@ fn main() {
         .collect();
     late.sort();
     let (median, most) = (late[late.len() / 2], late[late.len() - 1]);
-    println!("an endless loop is stopped {median:?} after its limit, {most:?} at most");
+    println!("an endless loop is stopped {median:?} late, {most:?} at most, by the wall clock");
 }
