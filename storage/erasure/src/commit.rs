@@ -15,13 +15,13 @@ use crate::bulk::Reservation;
 use crate::change::{Change, Clock, Decision, Reply, decide, reply, settle};
 use crate::disk::{Disk, LogDone, LogJob, LogOutcome, Run, WriteFailure};
 use crate::frame::{self, BATCH_ALIGN, Header, META_MAX};
-use crate::geometry::DriveMask;
+use crate::geometry::{DriveMask, Spread};
 use crate::index::{Batch, Cursor, Index, Space, View};
 use crate::layout::{LOG_SEGMENT_LEN, Piece, PiecePlace, log_place};
 use crate::record::Record;
 use crate::seal::{COPY, Place, SEAL_LEN};
 use crate::set::Set;
-use crate::sink::{Data, Payload};
+use crate::sink::{Data, Payload, Small};
 
 /// Changes that wait.
 pub(crate) const QUEUE_MAX: usize = 1024;
@@ -208,7 +208,6 @@ impl Committer {
         data: Option<Data>,
         building: &mut Building,
     ) -> Result<Record> {
-        let spread = self.set.spread;
         let (small, reservations) = match data {
             None => (None, Vec::new()),
             Some(Data::Stored {
@@ -218,63 +217,38 @@ impl Committer {
                 settle(&mut record, pieces);
                 (None, reservations)
             }
-            Some(Data::Small {
-                blob,
-                size,
-                payload,
-            }) => (Some((blob, size, payload)), Vec::new()),
+            Some(Data::Small(small)) => (Some(small), Vec::new()),
         };
-        let blob = small.as_ref().map_or(0, |(blob, ..)| *blob);
-        let holders = match &small {
-            None => DriveMask::default(),
-            Some((_, _, Payload::Copy(_))) => holders(&self.set, blob, building.drives),
-            Some((_, _, Payload::Shards(_))) => building.drives,
-        };
-        let payload_room = match &small {
-            None => 0,
-            Some((_, _, Payload::Copy(copy))) => copy.len() + SEAL_LEN,
-            Some((_, _, Payload::Shards(shards))) => shards.first().map_or(0, Vec::len) + SEAL_LEN,
-        };
-        let place = |position| {
-            small.as_ref().map(|(blob, size, payload)| Piece {
-                blob: *blob,
-                size: *size,
-                absent: match payload {
-                    Payload::Copy(_) => DriveMask::default(),
-                    Payload::Shards(_) => absent(spread.drives(), holders),
-                },
-                place: match payload {
-                    Payload::Copy(_) => PiecePlace::Copies { position, holders },
-                    Payload::Shards(_) => PiecePlace::Shards { position },
-                },
-            })
+        let holders = small.as_ref().map_or_else(DriveMask::default, |small| {
+            small.holders(&self.set, building.drives)
+        });
+        let settled = |record: &mut Record, position| {
+            if let Some(small) = &small {
+                settle(record, vec![small.piece(&self.set, position, holders)]);
+            }
+            record.encode()
         };
         let mut position = building.head.position;
-        if let Some(piece) = place(position) {
-            settle(&mut record, vec![piece]);
-        }
-        let mut meta = record.encode();
+        let mut meta = settled(&mut record, position);
         if meta.len() > META_MAX {
             return Err(Error::RecordTooLarge {
                 size: meta.len(),
                 max: META_MAX,
             });
         }
+        let payload_room = small.as_ref().map_or(0, Small::room);
         let span = Header::span_for(payload_room, meta.len());
         let left = LOG_SEGMENT_LEN - position % LOG_SEGMENT_LEN;
         if span > left {
             // A record lies within one file. Positions have a fixed length, so
             // that this does not change what it takes.
             position += left;
-            if let Some(piece) = place(position) {
-                settle(&mut record, vec![piece]);
-                meta = record.encode();
-            }
+            meta = settled(&mut record, position);
         }
         let sequence = building.head.sequence + 1;
-        let mut header = Header {
+        let header = Header {
             set: self.set.number,
-            spread,
+            spread: self.set.spread,
             drive: 0,
             epoch: building.head.epoch,
             sequence,
@@ -283,7 +257,7 @@ impl Committer {
             span: u32::try_from(span).expect("a record is far shorter than 4 GiB"),
             payload_room: u32::try_from(payload_room).expect("payloads are small"),
             payload_len: 0,
-            blob,
+            blob: small.as_ref().map_or(0, |small| small.blob),
             meta_len: u32::try_from(meta.len()).expect("metadata is at most 16 MiB"),
             meta_hash: frame::meta_hash(position, sequence, &meta),
         };
@@ -295,56 +269,11 @@ impl Committer {
             // Half of it may be in the batch now.
             building.failure = Some(again(error));
         })?;
-        let (file, offset) = log_place(position);
         for disk in self.set.disks.iter().flatten() {
-            let Some(Some(runs)) = building.runs.get_mut(disk.position) else {
-                continue;
-            };
-            let shard = spread.shard_on(blob, disk.position);
-            let (payload, shard) = match &small {
-                Some((_, _, Payload::Copy(copy))) if holders.has(disk.position) => {
-                    (copy.as_ref(), COPY)
-                }
-                Some((_, _, Payload::Shards(shards))) => {
-                    let cell = shards.get(shard).map(Vec::as_slice).unwrap_or_default();
-                    (
-                        cell,
-                        u8::try_from(shard).expect("a set has at most 32 drives"),
-                    )
-                }
-                None | Some(_) => (Default::default(), COPY),
-            };
-            let has_payload = small.is_some() && holders.has(disk.position);
-            header.drive = u8::try_from(disk.position).expect("a set has at most 32 drives");
-            header.payload_len = if has_payload { header.payload_room } else { 0 };
-            let begins = runs.last().is_none_or(|run: &Run| {
-                run.position / LOG_SEGMENT_LEN != position / LOG_SEGMENT_LEN
-            });
-            if begins {
-                runs.push(Run {
-                    position,
-                    bytes: Vec::new(),
-                });
+            if let Some(Some(runs)) = building.runs.get_mut(disk.position) {
+                let small = small.as_ref().filter(|_| holders.has(disk.position));
+                append_frame(runs, disk, header, small, &meta);
             }
-            let Some(run) = runs.last_mut() else { continue };
-            let start = run.bytes.len();
-            run.bytes.extend_from_slice(&header.encode(disk.id));
-            if has_payload {
-                run.bytes.extend_from_slice(payload);
-                let place = Place {
-                    drive: disk.id,
-                    file,
-                    offset: offset + frame::HEADER_LEN,
-                    blob,
-                    shard,
-                };
-                run.bytes.extend_from_slice(&place.seal(payload));
-            }
-            let meta_at = usize::try_from(header.meta_offset()).unwrap_or_default();
-            run.bytes.resize(start + meta_at, 0);
-            run.bytes.extend_from_slice(&meta);
-            let span = usize::try_from(span).unwrap_or_default();
-            run.bytes.resize(start + span, 0);
         }
         building.head.sequence = sequence;
         building.head.position = position + span;
@@ -540,9 +469,106 @@ fn pad(runs: &mut [Option<Vec<Run>>]) {
     }
 }
 
+/// The frame of a record on one drive, behind those before it.
+fn append_frame(
+    runs: &mut Vec<Run>,
+    disk: &Disk,
+    mut header: Header,
+    small: Option<&Small>,
+    meta: &[u8],
+) {
+    let begins = runs
+        .last()
+        .is_none_or(|run| run.position / LOG_SEGMENT_LEN != header.position / LOG_SEGMENT_LEN);
+    if begins {
+        runs.push(Run {
+            position: header.position,
+            bytes: Vec::new(),
+        });
+    }
+    let Some(run) = runs.last_mut() else { return };
+    header.drive = u8::try_from(disk.position).expect("a set has at most 32 drives");
+    header.payload_len = if small.is_some() {
+        header.payload_room
+    } else {
+        0
+    };
+    let start = run.bytes.len();
+    run.bytes.extend_from_slice(&header.encode(disk.id));
+    if let Some(small) = small {
+        let (shard, payload) = small.share_of(header.spread, disk.position);
+        let (file, offset) = log_place(header.position);
+        let place = Place {
+            drive: disk.id,
+            file,
+            offset: offset + frame::HEADER_LEN,
+            blob: header.blob,
+            shard,
+        };
+        run.bytes.extend_from_slice(payload);
+        run.bytes.extend_from_slice(&place.seal(payload));
+    }
+    let to = |offset: u64| start + usize::try_from(offset).expect("a record is in memory");
+    run.bytes.resize(to(header.meta_offset()), 0);
+    run.bytes.extend_from_slice(meta);
+    run.bytes.resize(to(header.span.into()), 0);
+}
+
+/// How small data lies in the log.
+impl Small {
+    /// What it takes of the log of a drive.
+    fn room(&self) -> usize {
+        let length = match &self.payload {
+            Payload::Copy(copy) => copy.len(),
+            Payload::Shards(shards) => shards.first().map_or(0, Vec::len),
+        };
+        length + SEAL_LEN
+    }
+
+    /// The drives that get some of it.
+    fn holders(&self, set: &Set, writable: DriveMask) -> DriveMask {
+        match self.payload {
+            Payload::Copy(_) => copy_holders(set, self.blob, writable),
+            Payload::Shards(_) => writable,
+        }
+    }
+
+    fn piece(&self, set: &Set, position: u64, holders: DriveMask) -> Piece {
+        let (absent, place) = match self.payload {
+            Payload::Copy(_) => (
+                DriveMask::default(),
+                PiecePlace::Copies { position, holders },
+            ),
+            Payload::Shards(_) => (
+                absent(set.spread.drives(), holders),
+                PiecePlace::Shards { position },
+            ),
+        };
+        Piece {
+            blob: self.blob,
+            size: self.size,
+            absent,
+            place,
+        }
+    }
+
+    /// What a holder gets, and which shard that is.
+    fn share_of(&self, spread: Spread, drive: usize) -> (u8, &[u8]) {
+        match &self.payload {
+            Payload::Copy(copy) => (COPY, copy),
+            Payload::Shards(shards) => {
+                let shard = spread.shard_on(self.blob, drive);
+                let cell = shards.get(shard).expect("there is a shard for every drive");
+                let shard = u8::try_from(shard).expect("a set has at most 32 drives");
+                (shard, cell)
+            }
+        }
+    }
+}
+
 /// The drives that get a copy: the first that can be written, beginning with
 /// another one for every object.
-fn holders(set: &Set, blob: u128, writable: DriveMask) -> DriveMask {
+fn copy_holders(set: &Set, blob: u128, writable: DriveMask) -> DriveMask {
     let mut holders = DriveMask::default();
     for turn in 0..set.spread.drives() {
         let drive = set.spread.drive_of(blob, turn);

@@ -37,17 +37,20 @@ pub(crate) struct Token {
 #[derive(Debug)]
 pub(crate) enum Data {
     /// Goes into the log with the record.
-    Small {
-        blob: u128,
-        size: u64,
-        payload: Payload,
-    },
+    Small(Small),
     /// Is on the drives already. The reservations are those of new bytes; shared
     /// ones belong to an object.
     Stored {
         pieces: Vec<Piece>,
         reservations: Vec<Arc<Reservation>>,
     },
+}
+
+#[derive(Debug)]
+pub(crate) struct Small {
+    pub(crate) blob: u128,
+    pub(crate) size: u64,
+    pub(crate) payload: Payload,
 }
 
 #[derive(Debug)]
@@ -320,11 +323,11 @@ impl Sink for EngineSink {
             } else {
                 Payload::Shards(encode(&self.set, bytes).await?)
             };
-            Data::Small {
+            Data::Small(Small {
                 blob: self.blob,
                 size,
                 payload,
-            }
+            })
         } else {
             if !self.buffer.is_empty() {
                 self.flush().await?;

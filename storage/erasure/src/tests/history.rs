@@ -142,3 +142,26 @@ async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_not() {
     let store = bench.open();
     assert_eq!(get(&*store, "key").await.unwrap(), pattern(10, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_several_files_is_read_through() {
+    let bench = Bench::new(2, 1);
+    let store = bench.open();
+    create_bucket(&*store).await;
+    // Each takes half of its size on every drive; a file of the log is 64 MiB.
+    let count = 600;
+    for number in 0..count {
+        let bytes = pattern(250_000, number);
+        put(&*store, &format!("key/{number}"), &bytes)
+            .await
+            .unwrap();
+    }
+    drop(store);
+    assert!(bench.drive(0).join("log").join("00000001.seg").exists());
+    bench.lose_index();
+    let store = bench.open();
+    for number in (0..count).step_by(7).chain(count - 20..count) {
+        let read = get(&*store, &format!("key/{number}")).await.unwrap();
+        assert!(read == pattern(250_000, number), "{number}");
+    }
+}
