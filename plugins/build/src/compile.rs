@@ -22,13 +22,14 @@ const LINK_ARGUMENTS: &[&str] = &[
     "--initial-memory=262144",
 ];
 
+/// Level 2 is as fast as 3 and smaller; `s` is smaller still, and a tenth slower.
 const PROFILE: &[(&str, &str)] = &[
     ("CODEGEN_UNITS", "1"),
     ("DEBUG", "false"),
     ("DEBUG_ASSERTIONS", "false"),
     ("INCREMENTAL", "false"),
     ("LTO", "fat"),
-    ("OPT_LEVEL", "s"),
+    ("OPT_LEVEL", "2"),
     ("OVERFLOW_CHECKS", "false"),
     ("PANIC", "abort"),
     ("STRIP", "true"),
