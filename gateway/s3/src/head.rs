@@ -9,7 +9,7 @@ mod route;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version};
 use storage::{BucketName, NameError, ObjectKey, VersionId};
 
 use crate::encode::decode;
@@ -53,7 +53,7 @@ impl Head {
             path: path.to_owned(),
             query_string: query_string.to_owned(),
             query,
-            headers: parts.headers.clone(),
+            headers: with_host(&parts.headers, &host),
             host,
             target,
             operation,
@@ -139,6 +139,16 @@ fn host(parts: &Parts) -> Result<String, Error> {
         (None, None) if parts.version < Version::HTTP_11 => Ok(String::new()),
         (None, None) => Err(refuse("The request names no host.")),
     }
+}
+
+/// HTTP/2 names the host in its target. Who signs a request and who verifies the
+/// signature take it for a header all the same.
+fn with_host(headers: &HeaderMap, host: &str) -> HeaderMap {
+    let mut headers = headers.clone();
+    if let (false, Ok(value)) = (headers.contains_key(HOST), HeaderValue::from_str(host)) {
+        headers.insert(HOST, value);
+    }
+    headers
 }
 
 /// What is before the port.
