@@ -1,7 +1,7 @@
 //! The one place where failures of the store become errors of S3.
 
 use http::StatusCode;
-use s3::Code;
+use s3::{Code, Head};
 use storage::Error as StoreError;
 
 /// What the client is told, and what the log is told besides.
@@ -35,6 +35,39 @@ impl From<StoreError> for Error {
             cause: Some(cause),
         }
     }
+}
+
+impl Error {
+    /// Adds what the request says of the thing that is missing or in the way,
+    /// where the one who refused did not know it.
+    pub(crate) fn about(self, head: &Head) -> Self {
+        let Self { answer, cause } = self;
+        let (member, value) = match answer.code() {
+            Some(
+                Code::NoSuchBucket
+                | Code::BucketNotEmpty
+                | Code::BucketAlreadyExists
+                | Code::BucketAlreadyOwnedByYou,
+            ) => ("BucketName", head.target.bucket().map(ToString::to_string)),
+            Some(Code::NoSuchKey) => ("Key", head.target.key().map(ToString::to_string)),
+            Some(Code::NoSuchUpload) => ("UploadId", head.query.get("uploadId").map(str::to_owned)),
+            Some(Code::PreconditionFailed) => ("Condition", write_condition(head)),
+            _ => return Self { answer, cause },
+        };
+        let known = answer.members().any(|(name, _)| name == member);
+        let answer = match value {
+            Some(value) if !known => answer.with(member, value),
+            _ => answer,
+        };
+        Self { answer, cause }
+    }
+}
+
+/// The condition that a write was made under.
+fn write_condition(head: &Head) -> Option<String> {
+    let conditions = [("if-match", "If-Match"), ("if-none-match", "If-None-Match")];
+    let named = conditions.iter().find(|(header, _)| head.headers.contains_key(*header))?;
+    Some(named.1.to_owned())
 }
 
 fn translate(cause: &StoreError) -> s3::Error {

@@ -49,9 +49,11 @@ pub(crate) async fn handle(
     let mut body = RequestBody::new(incoming, &parts, peer.body_timeout);
     match stage::route(&parts, peer, &mut audit) {
         Ok(routed) => {
-            let run = gateway.chain.begin(routed.facts());
+            let facts = routed.facts();
+            let run = gateway.chain.begin(Arc::clone(&facts));
             let mut exchange = Exchange { run, body };
             let outcome = answer(gateway, routed, &mut exchange).await;
+            let outcome = outcome.map_err(|error| error.about(&facts.head));
             stage::respond(outcome, exchange, audit).await
         }
         Err(error) => {

@@ -1,10 +1,10 @@
 //! load: the records that the request is about are read, each once.
 
 use host::Resource;
-use s3::{Access, Action, Operation};
+use s3::{Access, Action, Code, Operation};
 use storage::{Error as StoreError, Store};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stage::Authenticated;
 
 /// A request together with what exists of what it addresses.
@@ -52,6 +52,11 @@ async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Re
         Some(name) => match store.bucket(name).await {
             Ok(bucket) => Some(bucket),
             Err(StoreError::BucketMissing) if operation == Operation::CreateBucket => None,
+            // A copy names two buckets: this is the one that is missing.
+            Err(cause @ StoreError::BucketMissing) => {
+                let answer = s3::Error::new(Code::NoSuchBucket).with("BucketName", name.to_string());
+                return Err(Error { answer, cause: Some(cause) });
+            }
             Err(error) => return Err(error.into()),
         },
     };
