@@ -67,6 +67,10 @@ impl RequestBody {
         key: Option<StreamKey>,
         mut sink: Box<dyn Sink>,
     ) -> Result<(Staged, Digests)> {
+        // Without a length and without chunks there is no saying what was meant.
+        if payload.length.is_none() && self.incoming.is_end_stream() {
+            return Err(Code::MissingContentLength.into());
+        }
         let mut verifier = Verifier::new(payload, key)?;
         let (mut trailers, mut decoded) = (None, Vec::new());
         while let Some(frame) = self.frame().await? {
