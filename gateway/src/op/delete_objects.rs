@@ -32,6 +32,9 @@ pub(crate) async fn run(
         .body
         .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
         .await?;
+    if body.is_empty() {
+        return Err(Code::MissingRequestBodyError.into());
+    }
     let DeleteRequest { quiet, targets } = s3::xml::parse_delete(&body)?;
     let bucket = request.bucket_name()?;
 
