@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use host::Principal;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3::conditional::Outcome;
 use s3::{ByteRange, Code, Conditions};
@@ -141,7 +142,14 @@ fn headers(request: &Cleared, object: &Object) -> Result<HeaderMap> {
     if checksum_mode && whole {
         set_checksums(&mut headers, object);
     }
-    for (name, value) in s3::metadata::response_overrides(&request.head.query)? {
+    let overrides = s3::metadata::response_overrides(&request.head.query)?;
+    // A link to a public object does not decide what browsers take it for.
+    if !overrides.is_empty() && matches!(request.principal, Principal::Anonymous) {
+        return Err(s3::Error::new(Code::InvalidRequest)
+            .because("Request specific response headers cannot be used for anonymous GET requests.")
+            .into());
+    }
+    for (name, value) in overrides {
         headers.insert(name, value);
     }
     Ok(headers)
