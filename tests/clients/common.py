@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -121,7 +122,8 @@ def http(method, url, body=None, headers=None):
         # urllib would call any body a form, which is not what the signer signed.
         request.add_header("Content-Type", "application/octet-stream")
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        context = ssl.create_default_context(cafile=CA) if CA else None
+        with urllib.request.urlopen(request, timeout=60, context=context) as response:
             return response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()

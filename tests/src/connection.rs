@@ -17,8 +17,12 @@ pub struct Connection {
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the gateway accepts");
-        stream.set_read_timeout(Some(TIMEOUT)).expect("sockets have timeouts");
-        stream.set_write_timeout(Some(TIMEOUT)).expect("sockets have timeouts");
+        stream
+            .set_read_timeout(Some(TIMEOUT))
+            .expect("sockets have timeouts");
+        stream
+            .set_write_timeout(Some(TIMEOUT))
+            .expect("sockets have timeouts");
         stream.set_nodelay(true).expect("sockets have options");
         Self {
             stream: BufReader::new(stream),
@@ -31,7 +35,12 @@ impl Connection {
         // A gateway that refuses early may close before it has read everything.
         let written = self.write(&request.bytes());
         let reply = self.reply(&request.method, &request.target);
-        reply.unwrap_or_else(|error| panic!("{} {}: {error}, after {written:?}", request.method, request.target))
+        reply.unwrap_or_else(|error| {
+            panic!(
+                "{} {}: {error}, after {written:?}",
+                request.method, request.target
+            )
+        })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -47,7 +56,11 @@ impl Connection {
     /// Reads one answer, and holds it to what is true of all of them.
     #[track_caller]
     pub fn reply(&mut self, method: &str, target: &str) -> io::Result<Reply> {
-        Ok(self.any_reply(method, target)?.check(method))
+        let mut reply = self.any_reply(method, target)?;
+        if reply.status == 100 {
+            reply = self.any_reply(method, target)?;
+        }
+        Ok(reply.check(method))
     }
 
     /// Reads one answer, also one that the gateway's HTTP library made.
@@ -84,16 +97,25 @@ impl Connection {
 
     /// Whether nothing comes for a while.
     pub fn is_silent(&mut self, duration: Duration) -> bool {
-        self.stream.get_ref().set_read_timeout(Some(duration)).expect("sockets have timeouts");
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(duration))
+            .expect("sockets have timeouts");
         let silent = matches!(self.stream.fill_buf(), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        self.stream.get_ref().set_read_timeout(Some(TIMEOUT)).expect("sockets have timeouts");
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(TIMEOUT))
+            .expect("sockets have timeouts");
         silent
     }
 
     fn status(&mut self) -> io::Result<u16> {
         let line = self.line()?;
-        let code = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
-        code.and_then(|code| code.parse().ok()).ok_or_else(|| invalid(&line))
+        let code = line
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3));
+        code.and_then(|code| code.parse().ok())
+            .ok_or_else(|| invalid(&line))
     }
 
     fn line(&mut self) -> io::Result<String> {

@@ -13,33 +13,37 @@ const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
-const PATH: AsciiSet = UNRESERVED.remove(b'/');
 
 /// Escapes everything but unreserved characters.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, &UNRESERVED).to_string()
 }
 
-/// A path as a signature sees it, however it was escaped.
+/// A path as a signature sees it, however it was escaped: an escaped slash stays one.
 pub(crate) fn canonical_path(path: &str) -> String {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
-    utf8_percent_encode(&decoded, &PATH).to_string()
+    let segments = path
+        .split('/')
+        .map(|segment| encode(&percent_decode_str(segment).decode_utf8_lossy()));
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// A query as a signature sees it: sorted, and escaped in one way.
 pub(crate) fn canonical_query(query: &str) -> String {
-    let decode = |text: &str| {
-        encode(&percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy())
-    };
+    let decode =
+        |text: &str| encode(&percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy());
     let mut pairs: Vec<_> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            format!("{}={}", decode(name), decode(value))
+            (decode(name), decode(value))
         })
         .collect();
     pairs.sort();
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 

@@ -67,7 +67,8 @@ impl Request {
     }
 
     pub fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self
     }
 
@@ -114,14 +115,21 @@ impl Request {
             self.target = self.target.replacen(from, to, 1);
             return self;
         }
-        let value = self.headers.iter_mut().map(|(_, value)| value).find(|value| value.contains(from));
+        let value = self
+            .headers
+            .iter_mut()
+            .map(|(_, value)| value)
+            .find(|value| value.contains(from));
         let value = value.unwrap_or_else(|| panic!("there is no `{from}` to tamper with"));
         *value = value.replacen(from, to, 1);
         self
     }
 
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let named = self
+            .headers
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim()).collect()
     }
 
@@ -136,7 +144,8 @@ impl Request {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        let framed = !self.values("content-length").is_empty() || !self.values("transfer-encoding").is_empty();
+        let framed = !self.values("content-length").is_empty()
+            || !self.values("transfer-encoding").is_empty();
         let has_body = !self.body.is_empty() || matches!(self.method.as_str(), "PUT" | "POST");
         if !framed && has_body {
             head.push_str(&format!("content-length: {}\r\n", self.body.len()));

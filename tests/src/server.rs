@@ -36,7 +36,9 @@ static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 impl Server {
     pub fn shared() -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut shared = SHARED
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(server) = shared.upgrade() {
             return server;
         }
@@ -46,19 +48,28 @@ impl Server {
     }
 
     pub fn start(settings: &Settings) -> Self {
-        let folder = tempfile::Builder::new().prefix("sluice-test-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("sluice-test-")
+            .tempdir()
+            .expect("a temporary folder");
         let text = settings.yaml(folder.path());
         let config = config::Config::parse(&text, "test.yaml", folder.path())
             .unwrap_or_else(|report| panic!("the configuration of the tests is wrong:\n{report}"));
         let (started, running) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build();
             runtime.expect("a runtime").block_on(async {
                 let running = sluice::serve::start(&config).await;
-                let running = running.unwrap_or_else(|error| panic!("the gateway does not start: {error}"));
+                let running =
+                    running.unwrap_or_else(|error| panic!("the gateway does not start: {error}"));
                 let admin = running.admin.expect("the private listener is configured");
-                started.send((running.addresses[0], admin)).expect("the test waits for it");
+                started
+                    .send((running.addresses[0], admin))
+                    .expect("the test waits for it");
                 // An error is as good as a signal: the test is gone.
                 let _ = stopped.await;
                 running.stop().await;
@@ -93,14 +104,16 @@ impl Server {
     #[track_caller]
     pub fn bucket(&self, name: &str) -> String {
         let path = format!("/{name}");
-        self.send(&Request::put(&path, "").signed(&ROOT)).expect(200);
+        self.send(&Request::put(&path, "").signed(&ROOT))
+            .expect(200);
         path
     }
 
     /// Stores an object of `root`.
     #[track_caller]
     pub fn object(&self, path: &str, body: impl AsRef<[u8]>) -> Reply {
-        self.send(&Request::put(path, body).signed(&ROOT)).expect(200)
+        self.send(&Request::put(path, body).signed(&ROOT))
+            .expect(200)
     }
 
     /// What is stored under a path, if anything is.

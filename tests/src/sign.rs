@@ -72,7 +72,12 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 
 impl Key {
     pub fn scope(&self, time: &Time) -> String {
-        format!("{}/{}/{}/aws4_request", time.date(), self.region, self.service)
+        format!(
+            "{}/{}/{}/aws4_request",
+            time.date(),
+            self.region,
+            self.service
+        )
     }
 
     fn derive(&self, time: &Time) -> Vec<u8> {
@@ -86,7 +91,10 @@ impl Key {
     fn seed(&self, time: &Time, canonical: &str) -> Seed {
         let (key, stamp, scope) = (self.derive(time), time.stamp(), self.scope(time));
         let hash = sha256_hex(canonical);
-        let signature = hex(&hmac(&key, &format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hash}")));
+        let signature = hex(&hmac(
+            &key,
+            &format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hash}"),
+        ));
         Seed {
             key,
             stamp,
@@ -108,7 +116,12 @@ impl Seed {
     }
 
     fn next(&mut self, kind: &str, hashes: &str) -> &str {
-        let Self { key, stamp, scope, signature } = &*self;
+        let Self {
+            key,
+            stamp,
+            scope,
+            signature,
+        } = &*self;
         let text = format!("AWS4-HMAC-SHA256-{kind}\n{stamp}\n{scope}\n{signature}\n{hashes}");
         self.signature = hex(&hmac(key, &text));
         &self.signature
@@ -118,7 +131,8 @@ impl Seed {
 /// The names of the headers that are signed: the host, and all of S3's.
 fn signed_names(request: &Request) -> Vec<String> {
     let signed = |name: &str| {
-        matches!(name, "host" | "content-type" | "content-md5" | "range") || name.starts_with("x-amz-")
+        matches!(name, "host" | "content-type" | "content-md5" | "range")
+            || name.starts_with("x-amz-")
     };
     let mut names: Vec<_> = request
         .headers
@@ -137,8 +151,15 @@ fn canonical_request(request: &Request, query: &str, names: &[String], payload: 
         .iter()
         .map(|name| format!("{name}:{}\n", request.values(name).join(",")))
         .collect();
-    let (method, path, query) = (&request.method, canonical_path(path), canonical_query(query));
-    format!("{method}\n{path}\n{query}\n{headers}\n{}\n{payload}", names.join(";"))
+    let (method, path, query) = (
+        &request.method,
+        canonical_path(path),
+        canonical_query(query),
+    );
+    format!(
+        "{method}\n{path}\n{query}\n{headers}\n{}\n{payload}",
+        names.join(";")
+    )
 }
 
 /// Adds `Authorization` and what belongs to it; keeps what is there already.
@@ -173,7 +194,10 @@ pub(crate) fn presign(mut request: Request, key: &Key, time: &Time, expires: &st
         time.stamp(),
         encode(&names.join(";")),
     );
-    let seed = key.seed(time, &canonical_request(&request, &query, &names, "UNSIGNED-PAYLOAD"));
+    let seed = key.seed(
+        time,
+        &canonical_request(&request, &query, &names, "UNSIGNED-PAYLOAD"),
+    );
     request.target = format!("{path}?{query}&X-Amz-Signature={}", seed.signature);
     request
 }

@@ -47,9 +47,14 @@ fn rclone_does_everything() {
 #[test]
 fn boto3_does_everything_over_https() {
     let Some(python) = python() else { return };
-    let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("a certificate");
+    let certified =
+        rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
+            .expect("a certificate");
     let pem = (certified.cert.pem(), certified.signing_key.serialize_pem());
-    let server = Server::start(&Settings { tls: Some(pem), ..Settings::default() });
+    let server = Server::start(&Settings {
+        tls: Some(pem),
+        ..Settings::default()
+    });
     let endpoint = format!("https://{}", server.address);
     let authority = server.data().join("cert.pem");
     // The bucket that all of them list is filled over the same connection.
@@ -61,7 +66,9 @@ fn run(name: &str, programs: &[&str]) {
     let Some(python) = python() else { return };
     for program in programs {
         if !in_path(program) {
-            return skip(&format!("{program} is not in PATH; install it with `apt-get install {program}`"));
+            return skip(&format!(
+                "{program} is not in PATH; install it with `apt-get install {program}`"
+            ));
         }
     }
     let server = seeded(python);
@@ -71,12 +78,19 @@ fn run(name: &str, programs: &[&str]) {
 /// The gateway that the scripts share, with the bucket that they all list.
 fn seeded(python: &Path) -> Arc<Server> {
     static SEEDED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut seeded = SEEDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut seeded = SEEDED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(server) = seeded.upgrade() {
         return server;
     }
     let server = Arc::new(Server::start(&Settings::default()));
-    script(python, "seed.py", &format!("http://{}", server.address), None);
+    script(
+        python,
+        "seed.py",
+        &format!("http://{}", server.address),
+        None,
+    );
     *seeded = Arc::downgrade(&server);
     server
 }
@@ -98,7 +112,8 @@ fn script(python: &Path, name: &str, endpoint: &str, authority: Option<&Path>) {
     if let Some(authority) = authority {
         command.env("SLUICE_CA", authority);
     }
-    let (success, output) = bounded(&mut command, SCRIPT_TIMEOUT).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let (success, output) =
+        bounded(&mut command, SCRIPT_TIMEOUT).unwrap_or_else(|error| panic!("{name}: {error}"));
     println!("{name}:\n{output}");
     assert!(success, "{name} failed:\n{output}");
 }
@@ -117,14 +132,19 @@ fn python() -> Option<&'static Path> {
 }
 
 fn environment() -> Result<PathBuf, String> {
-    let requirements = fs::read_to_string(clients().join("requirements.txt")).map_err(|error| error.to_string())?;
+    let requirements = fs::read_to_string(clients().join("requirements.txt"))
+        .map_err(|error| error.to_string())?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-venv");
     let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
-    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
+    if python.exists()
+        && fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements)
+    {
         return Ok(python);
     }
     if !in_path("python3") {
-        return Err("python3 is not in PATH; install it with `apt-get install python3 python3-venv`".into());
+        return Err(
+            "python3 is not in PATH; install it with `apt-get install python3 python3-venv`".into(),
+        );
     }
     let setup = |what: &str, command: &mut Command| match bounded(command, SETUP_TIMEOUT) {
         Ok((true, _)) => Ok(()),
@@ -138,8 +158,19 @@ fn environment() -> Result<PathBuf, String> {
         Command::new("python3").args(["-m", "venv"]).arg(&folder),
     )?;
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(clients().join("requirements.txt"));
-    setup("`pip install` of tests/clients/requirements.txt (install its packages from PyPI)", &mut pip)?;
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ])
+    .arg(clients().join("requirements.txt"));
+    setup(
+        "`pip install` of tests/clients/requirements.txt (install its packages from PyPI)",
+        &mut pip,
+    )?;
     fs::write(&stamp, requirements).map_err(|error| error.to_string())?;
     Ok(python)
 }
@@ -166,8 +197,15 @@ fn skip(reason: &str) {
 /// Runs a command to its end or to the end of its time. Returns whether it
 /// succeeded, and what it said.
 fn bounded(command: &mut Command, timeout: Duration) -> io::Result<(bool, String)> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let outputs = [child.stdout.take().map(reader), child.stderr.take().map(reader)];
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let outputs = [
+        child.stdout.take().map(reader),
+        child.stderr.take().map(reader),
+    ];
     let status = wait(&mut child, timeout);
     let mut said = String::new();
     for output in outputs.into_iter().flatten() {
@@ -193,7 +231,10 @@ fn wait(child: &mut Child, timeout: Duration) -> io::Result<bool> {
         if begun.elapsed() > timeout {
             child.kill()?;
             child.wait()?;
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("it did not end within {timeout:?}")));
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("it did not end within {timeout:?}"),
+            ));
         }
         thread::sleep(Duration::from_millis(50));
     }

@@ -7,7 +7,10 @@ fn delete(bucket: &str, body: &str) -> Request {
 }
 
 fn named(keys: &[&str]) -> String {
-    let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+    let objects: String = keys
+        .iter()
+        .map(|key| format!("<Object><Key>{key}</Key></Object>"))
+        .collect();
     format!("<Delete>{objects}</Delete>")
 }
 
@@ -22,13 +25,21 @@ fn every_key_is_answered_for() {
     }
     let request = delete("delete-many", &named(&["a", "b", "missing", "&lt;&amp;>"])).with_md5();
     let deleted = |key: &str| format!("<Deleted><Key>{key}</Key></Deleted>");
-    let all = ["a", "b", "missing", "&lt;&amp;>"].map(deleted).concat().replace("&amp;>", "&amp;&gt;");
-    server.send(&request.signed(&ROOT)).expect(200).expect_xml(&format!("{START}{all}</DeleteResult>"));
+    let all = ["a", "b", "missing", "&lt;&amp;>"]
+        .map(deleted)
+        .concat()
+        .replace("&amp;>", "&amp;&gt;");
+    server
+        .send(&request.signed(&ROOT))
+        .expect(200)
+        .expect_xml(&format!("{START}{all}</DeleteResult>"));
     assert_eq!(server.content("/delete-many/a"), None);
     assert!(server.content("/delete-many/c").is_some());
 
     let quiet = "<Delete><Quiet>true</Quiet><Object><Key>c</Key></Object></Delete>";
-    let reply = server.send(&delete("delete-many", quiet).with_md5().signed(&ROOT)).expect(200);
+    let reply = server
+        .send(&delete("delete-many", quiet).with_md5().signed(&ROOT))
+        .expect(200);
     assert!(reply.elements("Deleted").is_empty(), "{reply:?}");
     assert_eq!(server.content("/delete-many/c"), None);
 }
@@ -39,12 +50,30 @@ fn a_body_needs_a_digest_that_is_right() {
     server.bucket("delete-digest");
     server.object("/delete-digest/key", "x");
     let request = delete("delete-digest", &named(&["key"]));
-    server.send(&request.clone().signed(&ROOT)).refused(400, "InvalidRequest");
-    server.send(&request.clone().header("content-md5", &sluice_tests::md5("other")).signed(&ROOT)).refused(400, "BadDigest");
-    server.send(&request.clone().header("x-amz-checksum-crc32", &crc32("other")).signed(&ROOT)).refused(400, "BadDigest");
+    server
+        .send(&request.clone().signed(&ROOT))
+        .refused(400, "InvalidRequest");
+    server
+        .send(
+            &request
+                .clone()
+                .header("content-md5", &sluice_tests::md5("other"))
+                .signed(&ROOT),
+        )
+        .refused(400, "BadDigest");
+    server
+        .send(
+            &request
+                .clone()
+                .header("x-amz-checksum-crc32", &crc32("other"))
+                .signed(&ROOT),
+        )
+        .refused(400, "BadDigest");
     assert!(server.content("/delete-digest/key").is_some());
     let sum = crc32(&request.body);
-    server.send(&request.header("x-amz-checksum-crc32", &sum).signed(&ROOT)).expect(200);
+    server
+        .send(&request.header("x-amz-checksum-crc32", &sum).signed(&ROOT))
+        .expect(200);
     assert_eq!(server.content("/delete-digest/key"), None);
 }
 
@@ -54,7 +83,9 @@ fn a_body_that_does_not_fit_the_schema_deletes_nothing() {
     server.bucket("delete-malformed");
     server.object("/delete-malformed/key", "x");
     let refused = |body: &str| {
-        server.send(&delete("delete-malformed", body).with_md5().signed(&ROOT)).refused(400, "MalformedXML");
+        server
+            .send(&delete("delete-malformed", body).with_md5().signed(&ROOT))
+            .refused(400, "MalformedXML");
         assert!(server.content("/delete-malformed/key").is_some(), "{body}");
     };
     refused("<Delete></Delete>");
@@ -67,7 +98,9 @@ fn a_body_that_does_not_fit_the_schema_deletes_nothing() {
     refused("{\"Objects\": [{\"Key\": \"key\"}]}");
     refused(&named(&["key"; 1001]));
     refused(&"<a>".repeat(10_000));
-    server.send(&delete("delete-malformed", "").with_md5().signed(&ROOT)).refused(400, "MissingRequestBodyError");
+    server
+        .send(&delete("delete-malformed", "").with_md5().signed(&ROOT))
+        .refused(400, "MissingRequestBodyError");
 
     let thousand = delete("delete-malformed", &named(&["key"; 1000])).with_md5();
     server.send(&thousand.signed(&ROOT)).expect(200);
@@ -78,7 +111,13 @@ fn a_control_character_is_a_character_of_a_key() {
     let server = Server::shared();
     server.bucket("delete-control");
     server.object("/delete-control/%01", "x");
-    server.send(&delete("delete-control", &named(&["\u{1}"])).with_md5().signed(&ROOT)).expect(200);
+    server
+        .send(
+            &delete("delete-control", &named(&["\u{1}"]))
+                .with_md5()
+                .signed(&ROOT),
+        )
+        .expect(200);
     assert_eq!(server.content("/delete-control/%01"), None);
 }
 
@@ -87,10 +126,32 @@ fn each_key_is_authorized_alone() {
     let server = Server::shared();
     server.bucket("delete-denied");
     server.object("/delete-denied/key", "x");
-    let reply = server.send(&delete("delete-denied", &named(&["key", "other"])).with_md5().signed(&OTHER)).expect(200);
-    assert_eq!(reply.elements("Code"), ["AccessDenied", "AccessDenied"], "{reply:?}");
+    let reply = server
+        .send(
+            &delete("delete-denied", &named(&["key", "other"]))
+                .with_md5()
+                .signed(&OTHER),
+        )
+        .expect(200);
+    assert_eq!(
+        reply.elements("Code"),
+        ["AccessDenied", "AccessDenied"],
+        "{reply:?}"
+    );
     assert_eq!(reply.elements("Key"), ["key", "other"], "{reply:?}");
-    assert!(reply.elements("Message").iter().all(|message| !message.is_empty()), "{reply:?}");
+    assert!(
+        reply
+            .elements("Message")
+            .iter()
+            .all(|message| !message.is_empty()),
+        "{reply:?}"
+    );
     assert!(server.content("/delete-denied/key").is_some());
-    server.send(&delete("delete-nothing", &named(&["key"])).with_md5().signed(&ROOT)).refused(404, "NoSuchBucket");
+    server
+        .send(
+            &delete("delete-nothing", &named(&["key"]))
+                .with_md5()
+                .signed(&ROOT),
+        )
+        .refused(404, "NoSuchBucket");
 }

@@ -15,18 +15,29 @@ use tokio_rustls::TlsConnector;
 
 /// The request in the terms of an HTTP library. Over HTTP/2 the host is part of the target.
 fn translated(request: &Request, version: http::Version) -> http::Request<Full<Bytes>> {
-    let host = request.headers.iter().find(|(name, _)| name == "host").map(|(_, host)| host.as_str());
+    let host = request
+        .headers
+        .iter()
+        .find(|(name, _)| name == "host")
+        .map(|(_, host)| host.as_str());
     let uri: Uri = match version {
-        http::Version::HTTP_2 => format!("http://{}{}", host.expect("a host"), request.target).parse().expect("a target"),
+        http::Version::HTTP_2 => format!("http://{}{}", host.expect("a host"), request.target)
+            .parse()
+            .expect("a target"),
         _ => request.target.parse().expect("a target"),
     };
-    let mut builder = http::Request::builder().method(request.method.as_str()).uri(uri).version(version);
+    let mut builder = http::Request::builder()
+        .method(request.method.as_str())
+        .uri(uri)
+        .version(version);
     for (name, value) in &request.headers {
         if name != "host" || version != http::Version::HTTP_2 {
             builder = builder.header(name, value);
         }
     }
-    builder.body(Full::from(request.body.clone())).expect("a request")
+    builder
+        .body(Full::from(request.body.clone()))
+        .expect("a request")
 }
 
 async fn over_http2<S>(stream: S, requests: &[Request]) -> Vec<Response<Bytes>>
@@ -34,11 +45,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2 is spoken");
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("HTTP/2 is spoken");
     let driver = tokio::spawn(connection);
     let mut replies = Vec::new();
     for request in requests {
-        let reply = sender.clone().send_request(translated(request, http::Version::HTTP_2)).await.expect("an answer");
+        let reply = sender
+            .clone()
+            .send_request(translated(request, http::Version::HTTP_2))
+            .await
+            .expect("an answer");
         replies.push(collected(reply).await);
     }
     driver.abort();
@@ -49,9 +66,14 @@ async fn over_http1<S>(stream: S, request: &Request) -> Response<Bytes>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1 is spoken");
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .expect("HTTP/1.1 is spoken");
     let driver = tokio::spawn(connection);
-    let reply = sender.send_request(translated(request, http::Version::HTTP_11)).await.expect("an answer");
+    let reply = sender
+        .send_request(translated(request, http::Version::HTTP_11))
+        .await
+        .expect("an answer");
     let reply = collected(reply).await;
     driver.abort();
     reply
@@ -68,7 +90,9 @@ fn conversation(bucket: &str) -> Vec<Request> {
     vec![
         Request::put(&format!("/{bucket}"), "").signed(&ROOT),
         Request::put(&format!("/{bucket}/key"), &body).signed(&ROOT),
-        Request::get(&format!("/{bucket}/key")).header("range", "bytes=1-299999").signed(&ROOT),
+        Request::get(&format!("/{bucket}/key"))
+            .header("range", "bytes=1-299999")
+            .signed(&ROOT),
         Request::head(&format!("/{bucket}/key")).signed(&ROOT),
         Request::get(&format!("/{bucket}/missing")).signed(&ROOT),
         Request::put(&format!("/{bucket}/denied"), &body),
@@ -77,44 +101,74 @@ fn conversation(bucket: &str) -> Vec<Request> {
 }
 
 fn check(replies: &[Response<Bytes>]) {
-    let statuses: Vec<_> = replies.iter().map(|reply| reply.status().as_u16()).collect();
+    let statuses: Vec<_> = replies
+        .iter()
+        .map(|reply| reply.status().as_u16())
+        .collect();
     assert_eq!(statuses, [200, 200, 206, 200, 404, 403, 204]);
     assert_eq!(replies[2].body().len(), 299_999);
     assert_eq!(replies[3].headers()["content-length"], "300000");
     assert!(replies[3].body().is_empty());
     for reply in replies {
-        assert!(reply.headers().contains_key("x-amz-request-id"), "{reply:?}");
+        assert!(
+            reply.headers().contains_key("x-amz-request-id"),
+            "{reply:?}"
+        );
     }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
 }
 
 #[test]
 fn http2_is_spoken_to_who_begins_with_it() {
     let server = Server::shared();
     block_on(async {
-        let stream = TcpStream::connect(server.address).await.expect("the gateway accepts");
+        let stream = TcpStream::connect(server.address)
+            .await
+            .expect("the gateway accepts");
         check(&over_http2(stream, &conversation("over-http2")).await);
     });
 }
 
 #[test]
 fn tls_offers_both_protocols() {
-    let certified = rcgen::generate_simple_self_signed(vec!["s3.test".to_owned()]).expect("a certificate");
+    let certified =
+        rcgen::generate_simple_self_signed(vec!["s3.test".to_owned()]).expect("a certificate");
     let pem = (certified.cert.pem(), certified.signing_key.serialize_pem());
-    let server = Server::start(&Settings { tls: Some(pem), ..Settings::default() });
+    let server = Server::start(&Settings {
+        tls: Some(pem),
+        ..Settings::default()
+    });
     let mut roots = RootCertStore::empty();
-    roots.add(certified.cert.der().clone()).expect("a certificate");
+    roots
+        .add(certified.cert.der().clone())
+        .expect("a certificate");
     let connect = async |protocols: &[&str]| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
-        let mut config = config.with_root_certificates(roots.clone()).with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let stream = TcpStream::connect(server.address).await.expect("the gateway accepts");
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS");
+        let mut config = config
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        let stream = TcpStream::connect(server.address)
+            .await
+            .expect("the gateway accepts");
         let name = ServerName::try_from("s3.test").expect("a name");
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("the certificate is good")
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .expect("the certificate is good")
     };
     block_on(async {
         let stream = connect(&["h2", "http/1.1"]).await;
@@ -128,13 +182,20 @@ fn tls_offers_both_protocols() {
         }
 
         // Plain HTTP on a TLS port gets no answer, and harms nobody.
-        let stream = TcpStream::connect(server.address).await.expect("the gateway accepts");
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("bytes are sent");
+        let stream = TcpStream::connect(server.address)
+            .await
+            .expect("the gateway accepts");
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .expect("bytes are sent");
         let driver = tokio::spawn(connection);
         let plain = translated(&Request::get("/"), http::Version::HTTP_11);
         assert!(sender.send_request(plain).await.is_err());
         let _ = driver.await;
         let stream = connect(&["h2"]).await;
-        assert_eq!(over_http2(stream, &[Request::head("/over-tls").signed(&ROOT)]).await[0].status(), 200);
+        assert_eq!(
+            over_http2(stream, &[Request::head("/over-tls").signed(&ROOT)]).await[0].status(),
+            200
+        );
     });
 }

@@ -11,4 +11,5 @@ mod http2_and_tls;
 mod listing;
 mod multipart;
 mod objects;
+mod plugins;
 mod routing;

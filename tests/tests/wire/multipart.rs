@@ -23,7 +23,9 @@ impl Upload {
     fn begin_in(server: std::sync::Arc<Server>, bucket: &str, headers: &[(&str, &str)]) -> Self {
         let path = format!("/{bucket}/key");
         let request = Request::post(&format!("{path}?uploads"), "");
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let begun = server.send(&request.signed(&ROOT)).expect(200);
         let id = begun.element("UploadId").expect("an id").to_owned();
         begun.expect_xml(&format!(
@@ -38,7 +40,8 @@ impl Upload {
     }
 
     fn put(&self, number: &str, body: &[u8]) -> Reply {
-        self.server.send(&Request::put(&self.query(&format!("&partNumber={number}")), body).signed(&ROOT))
+        self.server
+            .send(&Request::put(&self.query(&format!("&partNumber={number}")), body).signed(&ROOT))
     }
 
     fn part(&self, number: u32, body: &[u8]) -> (u32, String) {
@@ -47,16 +50,20 @@ impl Upload {
     }
 
     fn complete(&self, parts: &[(u32, String)]) -> Reply {
-        self.server.send(&Request::post(&self.query(""), document(parts)).signed(&ROOT))
+        self.server
+            .send(&Request::post(&self.query(""), document(parts)).signed(&ROOT))
     }
 
     fn list(&self, rest: &str) -> Reply {
-        self.server.send(&Request::get(&self.query(rest)).signed(&ROOT))
+        self.server
+            .send(&Request::get(&self.query(rest)).signed(&ROOT))
     }
 }
 
 fn document(parts: &[(u32, String)]) -> String {
-    let part = |(number, etag): &(u32, String)| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+    let part = |(number, etag): &(u32, String)| {
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
+    };
     let parts: String = parts.iter().map(part).collect();
     format!("<CompleteMultipartUpload {NAMESPACE}>{parts}</CompleteMultipartUpload>")
 }
@@ -69,7 +76,14 @@ fn blob(len: usize, seed: u8) -> Vec<u8> {
 fn parts_become_one_object() {
     let server = Server::shared();
     server.bucket("mp-whole");
-    let upload = Upload::begin_in(server, "mp-whole", &[("x-amz-meta-colour", "blue"), ("content-type", "text/plain")]);
+    let upload = Upload::begin_in(
+        server,
+        "mp-whole",
+        &[
+            ("x-amz-meta-colour", "blue"),
+            ("content-type", "text/plain"),
+        ],
+    );
     let (first, second) = (blob(5 * MIB, 1), blob(1000, 2));
     // In any order, and once more: the last one of a number counts.
     let two = upload.part(2, &second);
@@ -87,18 +101,47 @@ fn parts_become_one_object() {
          </CompleteMultipartUploadResult>"
     ));
 
-    let got = upload.server.send(&Request::get("/mp-whole/key").signed(&ROOT)).expect(200);
-    assert!(got.body == [&first[..], &second].concat(), "the parts in their order");
-    let got = got.expect_header("x-amz-meta-colour", "blue").expect_header("content-type", "text/plain");
+    let got = upload
+        .server
+        .send(&Request::get("/mp-whole/key").signed(&ROOT))
+        .expect(200);
+    assert!(
+        got.body == [&first[..], &second].concat(),
+        "the parts in their order"
+    );
+    let got = got
+        .expect_header("x-amz-meta-colour", "blue")
+        .expect_header("content-type", "text/plain");
     got.expect_header("etag", &etag.replace("&quot;", "\""));
 
-    let part = upload.server.send(&Request::get("/mp-whole/key?partNumber=2").signed(&ROOT)).expect(206);
+    let part = upload
+        .server
+        .send(&Request::get("/mp-whole/key?partNumber=2").signed(&ROOT))
+        .expect(206);
     assert!(part.body == second, "the second part");
     part.expect_header("x-amz-mp-parts-count", "2")
-        .expect_header("content-range", &format!("bytes {}-{}/{}", first.len(), first.len() + 999, first.len() + 1000));
-    upload.server.send(&Request::get("/mp-whole/key?partNumber=3").signed(&ROOT)).refused(416, "InvalidPartNumber");
+        .expect_header(
+            "content-range",
+            &format!(
+                "bytes {}-{}/{}",
+                first.len(),
+                first.len() + 999,
+                first.len() + 1000
+            ),
+        );
+    upload
+        .server
+        .send(&Request::get("/mp-whole/key?partNumber=3").signed(&ROOT))
+        .refused(416, "InvalidPartNumber");
     let seam = format!("bytes={}-{}", first.len() - 2, first.len() + 1);
-    let got = upload.server.send(&Request::get("/mp-whole/key").header("range", &seam).signed(&ROOT)).expect(206);
+    let got = upload
+        .server
+        .send(
+            &Request::get("/mp-whole/key")
+                .header("range", &seam)
+                .signed(&ROOT),
+        )
+        .expect(206);
     assert_eq!(got.body, [&first[first.len() - 2..], &second[..2]].concat());
 
     // The upload is over.
@@ -114,21 +157,42 @@ fn a_list_of_parts_must_fit_what_was_uploaded() {
     let three = upload.part(3, b"smaller");
     let wrong = |number| (number, "\"00000000000000000000000000000000\"".to_owned());
 
-    upload.complete(&[two.clone(), one.clone()]).refused(400, "InvalidPartOrder");
-    upload.complete(&[one.clone(), one.clone()]).refused(400, "InvalidPartOrder");
-    upload.complete(&[wrong(1)]).refused(400, "InvalidPart").expect_element("PartNumber", "1");
-    upload.complete(&[one.clone(), wrong(4)]).refused(400, "InvalidPart").expect_element("PartNumber", "4");
-    upload.complete(&[(1, String::new())]).refused(400, "InvalidPart");
-    upload.complete(&[one.clone(), two.clone(), three]).refused(400, "EntityTooSmall").expect_element("PartNumber", "2");
-    let complete = |body: &str| upload.server.send(&Request::post(&upload.query(""), body).signed(&ROOT));
+    upload
+        .complete(&[two.clone(), one.clone()])
+        .refused(400, "InvalidPartOrder");
+    upload
+        .complete(&[one.clone(), one.clone()])
+        .refused(400, "InvalidPartOrder");
+    upload
+        .complete(&[wrong(1)])
+        .refused(400, "InvalidPart")
+        .expect_element("PartNumber", "1");
+    upload
+        .complete(&[one.clone(), wrong(4)])
+        .refused(400, "InvalidPart")
+        .expect_element("PartNumber", "4");
+    upload
+        .complete(&[(1, String::new())])
+        .refused(400, "InvalidPart");
+    upload
+        .complete(&[one.clone(), two.clone(), three])
+        .refused(400, "EntityTooSmall")
+        .expect_element("PartNumber", "2");
+    let complete = |body: &str| {
+        upload
+            .server
+            .send(&Request::post(&upload.query(""), body).signed(&ROOT))
+    };
     complete(&document(&[])).refused(400, "MalformedXML");
     complete("<CompleteMultipartUpload>").refused(400, "MalformedXML");
-    complete("<CompleteMultipartUpload><Part><ETag>x</ETag></Part></CompleteMultipartUpload>").refused(400, "MalformedXML");
+    complete("<CompleteMultipartUpload><Part><ETag>x</ETag></Part></CompleteMultipartUpload>")
+        .refused(400, "MalformedXML");
     complete("<CompleteMultipartUpload><Part><PartNumber>x</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>")
         .refused(400, "MalformedXML");
     complete("no xml").refused(400, "MalformedXML");
     let sized = |size: &str| {
-        let request = Request::post(&upload.query(""), document(&[one.clone(), two.clone()])).header("x-amz-mp-object-size", size);
+        let request = Request::post(&upload.query(""), document(&[one.clone(), two.clone()]))
+            .header("x-amz-mp-object-size", size);
         upload.server.send(&request.signed(&ROOT))
     };
     sized("1").refused(400, "InvalidRequest");
@@ -136,14 +200,20 @@ fn a_list_of_parts_must_fit_what_was_uploaded() {
     // After all of this nothing is stored, and nothing is lost.
     assert_eq!(upload.server.content(&upload.path), None);
     sized(&(5 * MIB + 5).to_string()).expect(200);
-    assert_eq!(upload.server.content(&upload.path).map(|body| body.len()), Some(5 * MIB + 5));
+    assert_eq!(
+        upload.server.content(&upload.path).map(|body| body.len()),
+        Some(5 * MIB + 5)
+    );
 }
 
 #[test]
 fn part_numbers_are_from_1_to_10000() {
     let upload = Upload::begin("mp-numbers");
     for number in ["0", "10001", "-1", "x", "", "1.0", "+1", "99999999999"] {
-        upload.put(number, b"x").refused(400, "InvalidArgument").expect_element("ArgumentName", "partNumber");
+        upload
+            .put(number, b"x")
+            .refused(400, "InvalidArgument")
+            .expect_element("ArgumentName", "partNumber");
     }
     let last = upload.part(10_000, b"x");
     let request = Request::put(&format!("{}?uploadId=x", upload.path), "").signed(&ROOT);
@@ -157,9 +227,19 @@ fn part_numbers_are_from_1_to_10000() {
 fn an_upload_that_does_not_exist_is_named_so() {
     let server = Server::shared();
     server.bucket("mp-none");
-    for id in ["nonsense", "", "00000000000000000000000000000000", "..%2F..", "%00"] {
+    for id in [
+        "nonsense",
+        "",
+        "00000000000000000000000000000000",
+        "..%2F..",
+        "%00",
+    ] {
         let path = format!("/mp-none/key?uploadId={id}");
-        let refused = |request: Request| server.send(&request.signed(&ROOT)).refused(404, "NoSuchUpload");
+        let refused = |request: Request| {
+            server
+                .send(&request.signed(&ROOT))
+                .refused(404, "NoSuchUpload")
+        };
         refused(Request::put(&format!("{path}&partNumber=1"), "x"));
         refused(Request::get(&path));
         refused(Request::delete(&path));
@@ -167,8 +247,14 @@ fn an_upload_that_does_not_exist_is_named_so() {
     }
     // One of another key is none of this.
     let upload = Upload::begin_in(server, "mp-none", &[]);
-    let elsewhere = format!("/mp-none/elsewhere?uploadId={}&partNumber=1", encode(&upload.id));
-    upload.server.send(&Request::put(&elsewhere, "x").signed(&ROOT)).refused(404, "NoSuchUpload");
+    let elsewhere = format!(
+        "/mp-none/elsewhere?uploadId={}&partNumber=1",
+        encode(&upload.id)
+    );
+    upload
+        .server
+        .send(&Request::put(&elsewhere, "x").signed(&ROOT))
+        .refused(404, "NoSuchUpload");
 }
 
 #[test]
@@ -176,13 +262,19 @@ fn an_aborted_upload_leaves_nothing() {
     let upload = Upload::begin("mp-aborted");
     let one = upload.part(1, b"x");
     let abort = Request::delete(&upload.query("")).signed(&ROOT);
-    upload.server.send(&Request::delete(&upload.query("")).signed(&OTHER)).refused(403, "AccessDenied");
+    upload
+        .server
+        .send(&Request::delete(&upload.query("")).signed(&OTHER))
+        .refused(403, "AccessDenied");
     upload.server.send(&abort).expect(204);
     upload.server.send(&abort).refused(404, "NoSuchUpload");
     upload.complete(&[one]).refused(404, "NoSuchUpload");
     upload.list("").refused(404, "NoSuchUpload");
     assert_eq!(upload.server.content(&upload.path), None);
-    upload.server.send(&Request::delete("/mp-aborted").signed(&ROOT)).expect(204);
+    upload
+        .server
+        .send(&Request::delete("/mp-aborted").signed(&ROOT))
+        .expect(204);
 }
 
 #[test]
@@ -193,15 +285,31 @@ fn parts_are_listed_in_pages() {
     }
     let numbers = |reply: &Reply| reply.elements("PartNumber").join(",");
     let page = upload.list("&max-parts=2").expect(200);
-    assert_eq!((numbers(&page), page.element("IsTruncated")), ("1,3".into(), Some("true")), "{page:?}");
-    page.expect_element("NextPartNumberMarker", "3").expect_element("MaxParts", "2");
-    let page = upload.list("&part-number-marker=3").expect_element("IsTruncated", "false");
-    assert_eq!((numbers(&page), page.elements("Size")), ("7".into(), vec!["7"]), "{page:?}");
+    assert_eq!(
+        (numbers(&page), page.element("IsTruncated")),
+        ("1,3".into(), Some("true")),
+        "{page:?}"
+    );
+    page.expect_element("NextPartNumberMarker", "3")
+        .expect_element("MaxParts", "2");
+    let page = upload
+        .list("&part-number-marker=3")
+        .expect_element("IsTruncated", "false");
+    assert_eq!(
+        (numbers(&page), page.elements("Size")),
+        ("7".into(), vec!["7"]),
+        "{page:?}"
+    );
     assert_eq!(page.element("UploadId"), Some(upload.id.as_str()));
     assert_eq!(page.element("StorageClass"), Some("STANDARD"));
-    assert_eq!(upload.list("&max-parts=1001").element("MaxParts"), Some("1000"));
+    assert_eq!(
+        upload.list("&max-parts=1001").element("MaxParts"),
+        Some("1000")
+    );
     upload.list("&max-parts=x").refused(400, "InvalidArgument");
-    upload.list("&part-number-marker=x").refused(400, "InvalidArgument");
+    upload
+        .list("&part-number-marker=x")
+        .refused(400, "InvalidArgument");
 }
 
 #[test]
@@ -210,19 +318,32 @@ fn uploads_are_listed_in_pages() {
     server.bucket("mp-uploads");
     let mut begun = Vec::new();
     for key in ["b/2", "a", "b/1", "a"] {
-        let reply = server.send(&Request::post(&format!("/mp-uploads/{key}?uploads"), "").signed(&ROOT)).expect(200);
+        let reply = server
+            .send(&Request::post(&format!("/mp-uploads/{key}?uploads"), "").signed(&ROOT))
+            .expect(200);
         begun.push((key, reply.element("UploadId").expect("an id").to_owned()));
     }
-    let list = |query: &str| server.send(&Request::get(&format!("/mp-uploads?uploads{query}")).signed(&ROOT)).expect(200);
+    let list = |query: &str| {
+        server
+            .send(&Request::get(&format!("/mp-uploads?uploads{query}")).signed(&ROOT))
+            .expect(200)
+    };
     let all = list("");
     assert_eq!(all.elements("Key"), ["a", "a", "b/1", "b/2"], "{all:?}");
     // Two of one key in the order in which they began.
-    assert_eq!(all.elements("UploadId")[..2], [&*begun[1].1, &*begun[3].1], "{all:?}");
+    assert_eq!(
+        all.elements("UploadId")[..2],
+        [&*begun[1].1, &*begun[3].1],
+        "{all:?}"
+    );
     all.expect_element("IsTruncated", "false");
 
     assert_eq!(list("&prefix=b/").elements("Key"), ["b/1", "b/2"]);
     let folded = list("&delimiter=/");
-    assert_eq!((folded.elements("Key"), folded.elements("CommonPrefixes")), (vec!["a", "a"], vec!["<Prefix>b/</Prefix>"]));
+    assert_eq!(
+        (folded.elements("Key"), folded.elements("CommonPrefixes")),
+        (vec!["a", "a"], vec!["<Prefix>b/</Prefix>"])
+    );
 
     let (mut seen, mut marker) = (Vec::new(), String::new());
     loop {
@@ -231,16 +352,29 @@ fn uploads_are_listed_in_pages() {
         if page.element("IsTruncated") == Some("false") {
             break;
         }
-        let next = |name| encode(page.element(name).expect("a truncated page says where it ends"));
-        marker = format!("&key-marker={}&upload-id-marker={}", next("NextKeyMarker"), next("NextUploadIdMarker"));
+        let next = |name| {
+            encode(
+                page.element(name)
+                    .expect("a truncated page says where it ends"),
+            )
+        };
+        marker = format!(
+            "&key-marker={}&upload-id-marker={}",
+            next("NextKeyMarker"),
+            next("NextUploadIdMarker")
+        );
         assert!(seen.len() < 10, "pages do not end");
     }
     assert_eq!(seen.len(), 4, "each once: {seen:?}");
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 4, "each once");
-    server.send(&Request::get("/mp-uploads?uploads&max-uploads=x").signed(&ROOT)).refused(400, "InvalidArgument");
-    server.send(&Request::get("/mp-uploads/key?uploads").signed(&ROOT)).refused(400, "InvalidRequest");
+    server
+        .send(&Request::get("/mp-uploads?uploads&max-uploads=x").signed(&ROOT))
+        .refused(400, "InvalidArgument");
+    server
+        .send(&Request::get("/mp-uploads/key?uploads").signed(&ROOT))
+        .refused(400, "InvalidRequest");
 }
 
 #[test]
@@ -250,71 +384,118 @@ fn a_part_can_be_a_range_of_an_object() {
     let copy = |number: u32, headers: &[(&str, &str)]| {
         let request = Request::put(&upload.query(&format!("&partNumber={number}")), "");
         let request = request.header("x-amz-copy-source", "/mp-copied/source");
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         upload.server.send(&request.signed(&ROOT))
     };
     copy(1, &[("x-amz-copy-source-range", "bytes=2-4")]).expect(200).expect_xml(&format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CopyPartResult {NAMESPACE}>\
-         <ETag>&quot;289dff07669d7a23de0ef88d2f7129e7&quot;</ETag><LastModified>*</LastModified></CopyPartResult>"
+         <LastModified>*</LastModified><ETag>&quot;289dff07669d7a23de0ef88d2f7129e7&quot;</ETag></CopyPartResult>"
     ));
     assert_eq!(upload.list("").elements("Size"), ["3"]);
-    for wrong in ["bytes=5-10", "bytes=10-11", "bytes=4-2", "bytes=-3", "bytes=3-", "2-4", "x"] {
+    for wrong in [
+        "bytes=5-10",
+        "bytes=10-11",
+        "bytes=4-2",
+        "bytes=-3",
+        "bytes=3-",
+        "2-4",
+        "x",
+    ] {
         let reply = copy(2, &[("x-amz-copy-source-range", wrong)]);
         assert!(matches!(reply.status, 400 | 416), "{wrong}: {reply:?}");
-        assert!(matches!(reply.element("Code"), Some("InvalidArgument" | "InvalidRange")), "{wrong}: {reply:?}");
+        assert!(
+            matches!(
+                reply.element("Code"),
+                Some("InvalidArgument" | "InvalidRange")
+            ),
+            "{wrong}: {reply:?}"
+        );
     }
     copy(2, &[("x-amz-copy-source-if-match", "\"other\"")]).refused(412, "PreconditionFailed");
     assert_eq!(upload.list("").elements("Size"), ["3"]);
 
     let one = (1, "\"289dff07669d7a23de0ef88d2f7129e7\"".to_owned());
     upload.complete(&[one]).expect(200);
-    assert_eq!(upload.server.content(&upload.path).as_deref(), Some(&b"234"[..]));
+    assert_eq!(
+        upload.server.content(&upload.path).as_deref(),
+        Some(&b"234"[..])
+    );
 }
 
 #[test]
 fn a_part_that_arrives_wrong_is_not_stored() {
     let upload = Upload::begin("mp-wrong");
     let put = |name: &str, value: &str| {
-        let request = Request::put(&upload.query("&partNumber=1"), "0123456789").header(name, value);
+        let request =
+            Request::put(&upload.query("&partNumber=1"), "0123456789").header(name, value);
         upload.server.send(&request.signed(&ROOT))
     };
     put("content-md5", &sluice_tests::md5("other")).refused(400, "BadDigest");
     put("x-amz-checksum-crc32", &crc32("other")).refused(400, "BadDigest");
     put("x-amz-content-sha256", &"0".repeat(64)).refused(400, "XAmzContentSHA256Mismatch");
     assert!(upload.list("").elements("PartNumber").is_empty());
-    put("x-amz-checksum-crc32", &crc32("0123456789")).expect_header("x-amz-checksum-crc32", &crc32("0123456789"));
+    put("x-amz-checksum-crc32", &crc32("0123456789"))
+        .expect_header("x-amz-checksum-crc32", &crc32("0123456789"));
 }
 
 #[test]
 fn checksums_of_parts_add_up_to_one_of_the_object() {
     let server = Server::shared();
     server.bucket("mp-summed");
-    let request = Request::post("/mp-summed/key?uploads", "").header("x-amz-checksum-algorithm", "CRC32");
+    let request =
+        Request::post("/mp-summed/key?uploads", "").header("x-amz-checksum-algorithm", "CRC32");
     let request = request.header("x-amz-checksum-type", "FULL_OBJECT");
     let begun = server.send(&request.signed(&ROOT)).expect(200);
-    let begun = begun.expect_header("x-amz-checksum-algorithm", "CRC32").expect_header("x-amz-checksum-type", "FULL_OBJECT");
+    let begun = begun
+        .expect_header("x-amz-checksum-algorithm", "CRC32")
+        .expect_header("x-amz-checksum-type", "FULL_OBJECT");
     let id = begun.element("UploadId").expect("an id").to_owned();
-    let upload = Upload { server, path: "/mp-summed/key".into(), id };
+    let upload = Upload {
+        server,
+        path: "/mp-summed/key".into(),
+        id,
+    };
     let (first, second) = (blob(5 * MIB, 1), blob(77, 2));
     let sum = crc32([&first[..], &second].concat());
     let part = |number: u32, body: &[u8]| {
         let request = Request::put(&upload.query(&format!("&partNumber={number}")), body);
-        let reply = upload.server.send(&request.header("x-amz-checksum-crc32", &crc32(body)).signed(&ROOT)).expect(200);
+        let reply = upload
+            .server
+            .send(
+                &request
+                    .header("x-amz-checksum-crc32", &crc32(body))
+                    .signed(&ROOT),
+            )
+            .expect(200);
         (number, reply.header("etag").expect("an etag").to_owned())
     };
     let parts = [part(1, &first), part(2, &second)];
     let complete = |claimed: &str| {
-        let request = Request::post(&upload.query(""), document(&parts)).header("x-amz-checksum-crc32", claimed);
+        let request = Request::post(&upload.query(""), document(&parts))
+            .header("x-amz-checksum-crc32", claimed);
         upload.server.send(&request.signed(&ROOT))
     };
     complete(&crc32("other")).refused(400, "BadDigest");
-    complete(&sum).expect(200).expect_element("ChecksumCRC32", &sum);
-    let got = Request::head(&upload.path).header("x-amz-checksum-mode", "ENABLED").signed(&ROOT);
-    upload.server.send(&got).expect_header("x-amz-checksum-crc32", &sum).expect_header("x-amz-checksum-type", "FULL_OBJECT");
+    complete(&sum)
+        .expect(200)
+        .expect_element("ChecksumCRC32", &sum);
+    let got = Request::head(&upload.path)
+        .header("x-amz-checksum-mode", "ENABLED")
+        .signed(&ROOT);
+    upload
+        .server
+        .send(&got)
+        .expect_header("x-amz-checksum-crc32", &sum)
+        .expect_header("x-amz-checksum-type", "FULL_OBJECT");
 
     let begin = |algorithm: &str, kind: &str| {
-        let request = Request::post("/mp-summed/key?uploads", "").header("x-amz-checksum-algorithm", algorithm);
-        upload.server.send(&request.header("x-amz-checksum-type", kind).signed(&ROOT))
+        let request = Request::post("/mp-summed/key?uploads", "")
+            .header("x-amz-checksum-algorithm", algorithm);
+        upload
+            .server
+            .send(&request.header("x-amz-checksum-type", kind).signed(&ROOT))
     };
     begin("SHA256", "FULL_OBJECT").refused(400, "InvalidRequest");
     begin("CRC64NVME", "COMPOSITE").refused(400, "InvalidRequest");
@@ -328,26 +509,39 @@ fn completion_heeds_conditions() {
     upload.server.object(&upload.path, "before");
     let one = upload.part(1, b"after");
     let complete = |name: &str, value: &str| {
-        let request = Request::post(&upload.query(""), document(std::slice::from_ref(&one))).header(name, value);
+        let request = Request::post(&upload.query(""), document(std::slice::from_ref(&one)))
+            .header(name, value);
         upload.server.send(&request.signed(&ROOT))
     };
     complete("if-none-match", "*").refused(412, "PreconditionFailed");
     complete("if-match", "\"other\"").refused(412, "PreconditionFailed");
-    assert_eq!(upload.server.content(&upload.path).as_deref(), Some(&b"before"[..]));
+    assert_eq!(
+        upload.server.content(&upload.path).as_deref(),
+        Some(&b"before"[..])
+    );
     complete("if-match", "*").expect(200);
-    assert_eq!(upload.server.content(&upload.path).as_deref(), Some(&b"after"[..]));
+    assert_eq!(
+        upload.server.content(&upload.path).as_deref(),
+        Some(&b"after"[..])
+    );
 }
 
 #[test]
 fn others_may_do_nothing_with_an_upload() {
     let upload = Upload::begin("mp-closed");
     let denied = |request: Request| {
-        upload.server.send(&request.clone().signed(&OTHER)).refused(403, "AccessDenied");
+        upload
+            .server
+            .send(&request.clone().signed(&OTHER))
+            .refused(403, "AccessDenied");
         upload.server.send(&request).refused(403, "AccessDenied");
     };
     denied(Request::post("/mp-closed/key?uploads", ""));
     denied(Request::put(&upload.query("&partNumber=1"), "x"));
     denied(Request::get(&upload.query("")));
-    denied(Request::post(&upload.query(""), document(&[(1, "\"x\"".into())])));
+    denied(Request::post(
+        &upload.query(""),
+        document(&[(1, "\"x\"".into())]),
+    ));
     denied(Request::get("/mp-closed?uploads"));
 }

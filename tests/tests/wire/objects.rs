@@ -6,7 +6,11 @@ use sluice_tests::{OTHER, ROOT, Reply, Request, Server, crc32, encode, md5};
 const ETAG: &str = "\"781e5e245d69b566979b86e28d23f2c7\"";
 
 fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Reply {
-    let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+    let request = headers
+        .iter()
+        .fold(Request::get(path), |request, (name, value)| {
+            request.header(name, value)
+        });
     server.send(&request.signed(&ROOT))
 }
 
@@ -14,7 +18,9 @@ fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Reply {
 fn what_is_put_is_got() {
     let server = Server::shared();
     server.bucket("put-and-get");
-    let put = server.object("/put-and-get/key", "0123456789").expect_header("etag", ETAG);
+    let put = server
+        .object("/put-and-get/key", "0123456789")
+        .expect_header("etag", ETAG);
     assert!(put.body.is_empty(), "{put:?}");
 
     let got = get(&server, "/put-and-get/key", &[]);
@@ -25,17 +31,35 @@ fn what_is_put_is_got() {
         .expect_header("content-type", "binary/octet-stream")
         .expect_header("accept-ranges", "bytes");
     assert_eq!(got.text(), "0123456789");
-    assert!(got.header("last-modified").is_some_and(|date| date.ends_with(" GMT")), "{got:?}");
+    assert!(
+        got.header("last-modified")
+            .is_some_and(|date| date.ends_with(" GMT")),
+        "{got:?}"
+    );
 
-    let head = server.send(&Request::head("/put-and-get/key").signed(&ROOT)).expect(200);
-    for name in ["etag", "content-length", "content-type", "accept-ranges", "last-modified"] {
+    let head = server
+        .send(&Request::head("/put-and-get/key").signed(&ROOT))
+        .expect(200);
+    for name in [
+        "etag",
+        "content-length",
+        "content-type",
+        "accept-ranges",
+        "last-modified",
+    ] {
         assert_eq!(head.header(name), got.header(name), "{name}");
     }
 
     server.object("/put-and-get/key", "other");
-    assert_eq!(server.content("/put-and-get/key").as_deref(), Some(&b"other"[..]));
+    assert_eq!(
+        server.content("/put-and-get/key").as_deref(),
+        Some(&b"other"[..])
+    );
     server.object("/put-and-get/key", "");
-    assert_eq!(server.content("/put-and-get/key").as_deref(), Some(&b""[..]));
+    assert_eq!(
+        server.content("/put-and-get/key").as_deref(),
+        Some(&b""[..])
+    );
 }
 
 #[test]
@@ -43,11 +67,24 @@ fn sizes_around_every_boundary_come_back() {
     let server = Server::shared();
     server.bucket("sizes");
     let mut connection = server.connect();
-    for size in [0, 1, 4095, 4096, 4097, 65_535, 65_536, 131_072, 262_143, 262_145, 1_048_575, 1_048_577, 3_000_000] {
-        let body: Vec<u8> = (0..size).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        connection.send(&Request::put("/sizes/key", &body).signed(&ROOT)).expect(200);
-        let got = connection.send(&Request::get("/sizes/key").signed(&ROOT)).expect(200);
-        assert!(got.body == body, "{size} bytes come back as {}", got.body.len());
+    for size in [
+        0, 1, 4095, 4096, 4097, 65_535, 65_536, 131_072, 262_143, 262_145, 1_048_575, 1_048_577,
+        3_000_000,
+    ] {
+        let body: Vec<u8> = (0..size)
+            .map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        connection
+            .send(&Request::put("/sizes/key", &body).signed(&ROOT))
+            .expect(200);
+        let got = connection
+            .send(&Request::get("/sizes/key").signed(&ROOT))
+            .expect(200);
+        assert!(
+            got.body == body,
+            "{size} bytes come back as {}",
+            got.body.len()
+        );
     }
 }
 
@@ -66,20 +103,27 @@ fn metadata_and_content_headers_are_kept() {
         ("x-amz-meta-unicode", "grün"),
         ("x-amz-website-redirect-location", "/elsewhere"),
     ];
-    let put = kept.iter().fold(Request::put("/metadata/key", "x"), |request, (name, value)| request.header(name, value));
+    let put = kept.iter().fold(
+        Request::put("/metadata/key", "x"),
+        |request, (name, value)| request.header(name, value),
+    );
     server.send(&put.signed(&ROOT)).expect(200);
     let got = get(&server, "/metadata/key", &[]).expect(200);
     for (name, value) in kept {
         assert_eq!(got.header(name), Some(value), "{got:?}");
     }
 
-    let mixed_case = Request::put("/metadata/mixed", "").header("X-Amz-Meta-Mixed-CASE", "Kept As Is");
+    let mixed_case =
+        Request::put("/metadata/mixed", "").header("X-Amz-Meta-Mixed-CASE", "Kept As Is");
     server.send(&mixed_case.signed(&ROOT)).expect(200);
     get(&server, "/metadata/mixed", &[]).expect_header("x-amz-meta-mixed-case", "Kept As Is");
 
     // An encoding that is only of the transfer is none of the object.
     server.object("/metadata/plain", "x");
-    assert_eq!(get(&server, "/metadata/plain", &[]).header("content-encoding"), None);
+    assert_eq!(
+        get(&server, "/metadata/plain", &[]).header("content-encoding"),
+        None
+    );
 }
 
 #[test]
@@ -88,7 +132,8 @@ fn metadata_is_bounded() {
     server.bucket("metadata-bounded");
     // The name counts without its prefix.
     let put = |len: usize| {
-        let request = Request::put("/metadata-bounded/key", "x").header("x-amz-meta-four", &"v".repeat(len - 4));
+        let request = Request::put("/metadata-bounded/key", "x")
+            .header("x-amz-meta-four", &"v".repeat(len - 4));
         server.send(&request.signed(&ROOT))
     };
     put(2048).expect(200);
@@ -101,10 +146,20 @@ fn keys_are_text() {
     server.bucket("keys");
     let stored = |target: &str, key: &str| {
         server.object(&format!("/keys/{target}"), key);
-        let list = server.send(&Request::get(&format!("/keys?encoding-type=url&prefix={}", encode(key))).signed(&ROOT));
+        let list = server.send(
+            &Request::get(&format!("/keys?encoding-type=url&prefix={}", encode(key))).signed(&ROOT),
+        );
         let keys = list.expect(200);
-        assert!(keys.elements("Key").contains(&&*encode(key).replace("%2F", "/")), "{key}: {keys:?}");
-        assert_eq!(server.content(&format!("/keys/{}", encode(key))).as_deref(), Some(key.as_bytes()), "{key}");
+        assert!(
+            keys.elements("Key")
+                .contains(&&*encode(key).replace("%2F", "/")),
+            "{key}: {keys:?}"
+        );
+        assert_eq!(
+            server.content(&format!("/keys/{}", encode(key))).as_deref(),
+            Some(key.as_bytes()),
+            "{key}"
+        );
     };
     stored("plain", "plain");
     stored("a%2Fb", "a/b");
@@ -122,7 +177,9 @@ fn keys_are_text() {
     stored("%3Fquery%23fragment", "?query#fragment");
 
     let refused = |target: &str, code: &str| {
-        server.send(&Request::put(&format!("/keys/{target}"), "x").signed(&ROOT)).refused(400, code);
+        server
+            .send(&Request::put(&format!("/keys/{target}"), "x").signed(&ROOT))
+            .refused(400, code);
     };
     refused(&"k".repeat(1025), "KeyTooLongError");
     refused(&"%C3%BC".repeat(513), "KeyTooLongError");
@@ -143,7 +200,8 @@ fn ranges_are_cut_out_or_ignored() {
     let part = |range: &str, body: &str, content_range: &str| {
         let got = get(&server, "/ranges/ten", &[("range", range)]).expect(206);
         assert_eq!(got.text(), body, "{range}");
-        got.expect_header("content-range", content_range).expect_header("etag", ETAG);
+        got.expect_header("content-range", content_range)
+            .expect_header("etag", ETAG);
     };
     part("bytes=0-0", "0", "bytes 0-0/10");
     part("bytes=2-4", "234", "bytes 2-4/10");
@@ -178,9 +236,17 @@ fn ranges_are_cut_out_or_ignored() {
     refused("/ranges/ten", "bytes=-0", "10");
     refused("/ranges/empty", "bytes=0-0", "0");
 
-    let head = Request::head("/ranges/ten").header("range", "bytes=2-4").signed(&ROOT);
-    server.send(&head).expect(206).expect_header("content-length", "3").expect_header("content-range", "bytes 2-4/10");
-    let head = Request::head("/ranges/ten").header("range", "bytes=10-").signed(&ROOT);
+    let head = Request::head("/ranges/ten")
+        .header("range", "bytes=2-4")
+        .signed(&ROOT);
+    server
+        .send(&head)
+        .expect(206)
+        .expect_header("content-length", "3")
+        .expect_header("content-range", "bytes 2-4/10");
+    let head = Request::head("/ranges/ten")
+        .header("range", "bytes=10-")
+        .signed(&ROOT);
     server.send(&head).expect(416);
 }
 
@@ -198,7 +264,11 @@ fn conditions_are_weighed_in_the_order_of_the_rfc() {
             412 => drop(got.refused(412, "PreconditionFailed")),
             _ => {}
         }
-        let head = headers.iter().fold(Request::head("/conditions/ten"), |head, (name, value)| head.header(name, value));
+        let head = headers
+            .iter()
+            .fold(Request::head("/conditions/ten"), |head, (name, value)| {
+                head.header(name, value)
+            });
         server.send(&head.signed(&ROOT)).expect(status);
     };
     check(&[("if-match", ETAG)], 200);
@@ -211,19 +281,29 @@ fn conditions_are_weighed_in_the_order_of_the_rfc() {
     check(&[("if-none-match", "*")], 304);
     check(&[("if-none-match", "\"other\"")], 200);
     check(&[("if-modified-since", PAST)], 200);
-    check(&[("if-modified-since", FUTURE)], 200);
+    check(&[("if-modified-since", FUTURE)], 304);
     check(&[("if-unmodified-since", PAST)], 412);
     check(&[("if-unmodified-since", FUTURE)], 200);
     check(&[("if-match", ETAG), ("if-unmodified-since", PAST)], 200);
-    check(&[("if-none-match", "\"other\""), ("if-modified-since", FUTURE)], 200);
+    check(
+        &[
+            ("if-none-match", "\"other\""),
+            ("if-modified-since", FUTURE),
+        ],
+        200,
+    );
     check(&[("if-match", "\"other\""), ("if-none-match", ETAG)], 412);
     check(&[("if-modified-since", "not a date")], 200);
     check(&[("if-unmodified-since", "not a date")], 200);
 
-    let modified = get(&server, "/conditions/ten", &[]).header("last-modified").expect("a date").to_owned();
+    let modified = get(&server, "/conditions/ten", &[])
+        .header("last-modified")
+        .expect("a date")
+        .to_owned();
     check(&[("if-modified-since", &modified)], 304);
     check(&[("if-unmodified-since", &modified)], 200);
-    get(&server, "/conditions/ten", &[("if-match", "\"other\"")]).expect_element("Condition", "If-Match");
+    get(&server, "/conditions/ten", &[("if-match", "\"other\"")])
+        .expect_element("Condition", "If-Match");
 }
 
 #[test]
@@ -231,19 +311,28 @@ fn an_object_is_written_only_where_the_condition_holds() {
     let server = Server::shared();
     server.bucket("write-conditions");
     let put = |key: &str, name: &str, value: &str| {
-        let request = Request::put(&format!("/write-conditions/{key}"), "0123456789").header(name, value);
+        let request =
+            Request::put(&format!("/write-conditions/{key}"), "0123456789").header(name, value);
         server.send(&request.signed(&ROOT))
     };
     put("key", "if-none-match", "*").expect(200);
-    put("key", "if-none-match", "*").refused(412, "PreconditionFailed").expect_element("Condition", "If-None-Match");
+    put("key", "if-none-match", "*")
+        .refused(412, "PreconditionFailed")
+        .expect_element("Condition", "If-None-Match");
     put("key", "if-match", ETAG).expect(200);
-    put("key", "if-match", "\"other\"").refused(412, "PreconditionFailed").expect_element("Condition", "If-Match");
+    put("key", "if-match", "\"other\"")
+        .refused(412, "PreconditionFailed")
+        .expect_element("Condition", "If-Match");
     put("missing", "if-match", ETAG).refused(404, "NoSuchKey");
     assert_eq!(server.content("/write-conditions/missing"), None);
     put("key", "if-none-match", ETAG).refused(501, "NotImplemented");
 
     let delete = |condition: &str| {
-        server.send(&Request::delete("/write-conditions/key").header("if-match", condition).signed(&ROOT))
+        server.send(
+            &Request::delete("/write-conditions/key")
+                .header("if-match", condition)
+                .signed(&ROOT),
+        )
     };
     delete("\"other\"").refused(412, "PreconditionFailed");
     delete(ETAG).expect(204);
@@ -266,9 +355,17 @@ fn a_reader_may_override_what_was_stored_if_it_signs() {
         .expect_header("content-language", "fr")
         .expect_header("expires", "never");
     // A link to it must not be able to say what it is.
-    server.send(&Request::get("/overrides/key?response-content-type=text%2Fhtml")).refused(400, "InvalidRequest");
+    server
+        .send(&Request::get(
+            "/overrides/key?response-content-type=text%2Fhtml",
+        ))
+        .refused(400, "InvalidRequest");
     // Nor may an override split the answer.
-    let reply = get(&server, "/overrides/key?response-content-type=a%0D%0Ax-injected:1", &[]);
+    let reply = get(
+        &server,
+        "/overrides/key?response-content-type=a%0D%0Ax-injected:1",
+        &[],
+    );
     assert_eq!(reply.header("x-injected"), None, "{reply:?}");
 }
 
@@ -278,29 +375,53 @@ fn checksums_are_verified_kept_and_returned_on_request() {
     server.bucket("checksums");
     let sum = crc32("0123456789");
     let put = Request::put("/checksums/key", "0123456789").header("x-amz-checksum-crc32", &sum);
-    server.send(&put.signed(&ROOT)).expect(200).expect_header("x-amz-checksum-crc32", &sum);
+    server
+        .send(&put.signed(&ROOT))
+        .expect(200)
+        .expect_header("x-amz-checksum-crc32", &sum);
     let plain = get(&server, "/checksums/key", &[]);
     assert_eq!(plain.header("x-amz-checksum-crc32"), None, "{plain:?}");
     let asked = [("x-amz-checksum-mode", "ENABLED")];
     get(&server, "/checksums/key", &asked)
         .expect_header("x-amz-checksum-crc32", &sum)
         .expect_header("x-amz-checksum-type", "FULL_OBJECT");
-    let part = get(&server, "/checksums/key", &[asked[0], ("range", "bytes=1-2")]).expect(206);
-    assert_eq!(part.header("x-amz-checksum-crc32"), None, "a checksum of other bytes: {part:?}");
+    let part = get(
+        &server,
+        "/checksums/key",
+        &[asked[0], ("range", "bytes=1-2")],
+    )
+    .expect(206);
+    assert_eq!(
+        part.header("x-amz-checksum-crc32"),
+        None,
+        "a checksum of other bytes: {part:?}"
+    );
 
     let refused = |name: &str, value: &str, code: &str| {
         let request = Request::put("/checksums/refused", "0123456789").header(name, value);
         server.send(&request.signed(&ROOT)).refused(400, code);
-        assert_eq!(server.content("/checksums/refused"), None, "{name}: {value}");
+        assert_eq!(
+            server.content("/checksums/refused"),
+            None,
+            "{name}: {value}"
+        );
     };
     refused("x-amz-checksum-crc32", &crc32("other"), "BadDigest");
     refused("x-amz-checksum-crc32", "AAAA", "InvalidRequest");
     refused("x-amz-checksum-crc32", "not base64", "InvalidRequest");
-    refused("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "BadDigest");
+    refused(
+        "x-amz-checksum-sha256",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "BadDigest",
+    );
     refused("content-md5", &md5("other"), "BadDigest");
     refused("content-md5", "AAAA", "InvalidDigest");
     refused("content-md5", "not base64", "InvalidDigest");
-    refused("x-amz-content-sha256", &"0".repeat(64), "XAmzContentSHA256Mismatch");
+    refused(
+        "x-amz-content-sha256",
+        &"0".repeat(64),
+        "XAmzContentSHA256Mismatch",
+    );
     refused("x-amz-content-sha256", "too short", "InvalidArgument");
     refused("x-amz-sdk-checksum-algorithm", "CRC99", "InvalidRequest");
 }
@@ -309,20 +430,36 @@ fn checksums_are_verified_kept_and_returned_on_request() {
 fn what_is_missing_is_named() {
     let server = Server::shared();
     server.bucket("missing");
-    get(&server, "/missing/key", &[]).refused(404, "NoSuchKey").expect_element("Key", "key");
-    server.send(&Request::head("/missing/key").signed(&ROOT)).expect(404);
-    get(&server, "/missing-bucket/key", &[]).refused(404, "NoSuchBucket").expect_element("BucketName", "missing-bucket");
-    server.send(&Request::put("/missing-bucket/key", "x").signed(&ROOT)).refused(404, "NoSuchBucket");
-    server.send(&Request::delete("/missing-bucket/key").signed(&ROOT)).refused(404, "NoSuchBucket");
+    get(&server, "/missing/key", &[])
+        .refused(404, "NoSuchKey")
+        .expect_element("Key", "key");
+    server
+        .send(&Request::head("/missing/key").signed(&ROOT))
+        .expect(404);
+    get(&server, "/missing-bucket/key", &[])
+        .refused(404, "NoSuchBucket")
+        .expect_element("BucketName", "missing-bucket");
+    server
+        .send(&Request::put("/missing-bucket/key", "x").signed(&ROOT))
+        .refused(404, "NoSuchBucket");
+    server
+        .send(&Request::delete("/missing-bucket/key").signed(&ROOT))
+        .refused(404, "NoSuchBucket");
     // Who may not list does not learn what is not there.
-    server.send(&Request::get("/missing/key").signed(&OTHER)).refused(403, "AccessDenied");
-    server.send(&Request::get("/missing/key")).refused(403, "AccessDenied");
+    server
+        .send(&Request::get("/missing/key").signed(&OTHER))
+        .refused(403, "AccessDenied");
+    server
+        .send(&Request::get("/missing/key"))
+        .refused(403, "AccessDenied");
     // Without versioning there is the version `null` and no other.
     server.object("/missing/versioned", "x");
     get(&server, "/missing/versioned?versionId=null", &[]).expect(200);
     get(&server, "/missing/versioned?versionId=", &[]).refused(400, "InvalidArgument");
     get(&server, "/missing/versioned?versionId=x", &[]).refused(400, "InvalidArgument");
-    server.send(&Request::put("/missing/versioned?versionId=null", "x").signed(&ROOT)).refused(400, "InvalidArgument");
+    server
+        .send(&Request::put("/missing/versioned?versionId=null", "x").signed(&ROOT))
+        .refused(400, "InvalidArgument");
 }
 
 #[test]
@@ -334,7 +471,9 @@ fn deleting_twice_is_no_error() {
     server.send(&delete).expect(204);
     assert_eq!(server.content("/delete-twice/key"), None);
     server.send(&delete).expect(204);
-    server.send(&Request::delete("/delete-twice/key").signed(&OTHER)).refused(403, "AccessDenied");
+    server
+        .send(&Request::delete("/delete-twice/key").signed(&OTHER))
+        .refused(403, "AccessDenied");
 }
 
 #[test]
@@ -347,5 +486,10 @@ fn a_part_number_reads_the_whole_of_an_object_without_parts() {
     get(&server, "/one-part/key?partNumber=2", &[]).refused(416, "InvalidPartNumber");
     get(&server, "/one-part/key?partNumber=0", &[]).refused(400, "InvalidArgument");
     get(&server, "/one-part/key?partNumber=10001", &[]).refused(400, "InvalidArgument");
-    get(&server, "/one-part/key?partNumber=1", &[("range", "bytes=0-1")]).refused(400, "InvalidRequest");
+    get(
+        &server,
+        "/one-part/key?partNumber=1",
+        &[("range", "bytes=0-1")],
+    )
+    .refused(400, "InvalidRequest");
 }

@@ -9,24 +9,66 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
     server.object("/unserved/key", "x");
     let unserved = |method: &str, target: &str| {
         let request = Request::new(method, target).header("content-md5", &sluice_tests::md5(""));
-        server.send(&request.signed(&ROOT)).refused(501, "NotImplemented");
+        server
+            .send(&request.signed(&ROOT))
+            .refused(501, "NotImplemented");
     };
     for name in [
-        "accelerate", "analytics", "cors", "encryption", "intelligent-tiering", "inventory", "lifecycle",
-        "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-        "publicAccessBlock", "replication", "requestPayment", "tagging", "versioning", "versions", "website",
+        "accelerate",
+        "analytics",
+        "cors",
+        "encryption",
+        "intelligent-tiering",
+        "inventory",
+        "lifecycle",
+        "logging",
+        "metrics",
+        "notification",
+        "object-lock",
+        "ownershipControls",
+        "policy",
+        "policyStatus",
+        "publicAccessBlock",
+        "replication",
+        "requestPayment",
+        "tagging",
+        "versioning",
+        "versions",
+        "website",
     ] {
         unserved("GET", &format!("/unserved?{name}"));
         unserved("GET", &format!("/unserved?{name}="));
         unserved("GET", &format!("/unserved/?{name}&prefix=x"));
     }
-    for name in ["cors", "lifecycle", "policy", "tagging", "versioning", "encryption", "website", "notification"] {
+    for name in [
+        "cors",
+        "lifecycle",
+        "policy",
+        "tagging",
+        "versioning",
+        "encryption",
+        "website",
+        "notification",
+    ] {
         unserved("PUT", &format!("/unserved?{name}"));
     }
-    for name in ["cors", "lifecycle", "policy", "tagging", "encryption", "website"] {
+    for name in [
+        "cors",
+        "lifecycle",
+        "policy",
+        "tagging",
+        "encryption",
+        "website",
+    ] {
         unserved("DELETE", &format!("/unserved?{name}"));
     }
-    for name in ["attributes", "legal-hold", "retention", "tagging", "torrent"] {
+    for name in [
+        "attributes",
+        "legal-hold",
+        "retention",
+        "tagging",
+        "torrent",
+    ] {
         unserved("GET", &format!("/unserved/key?{name}"));
     }
     for name in ["legal-hold", "retention", "tagging"] {
@@ -44,15 +86,29 @@ fn an_unknown_sub_resource_never_falls_through() {
     let server = Server::shared();
     server.bucket("unknown");
     server.object("/unknown/key", "x");
-    for target in ["/unknown?foo", "/unknown/key?foo", "/unknown?foo&prefix=x", "/unknown?foo=", "/?foo"] {
+    for target in [
+        "/unknown?foo",
+        "/unknown/key?foo",
+        "/unknown?foo&prefix=x",
+        "/unknown?foo=",
+        "/?foo",
+    ] {
         for method in ["GET", "PUT", "DELETE"] {
-            server.send(&Request::new(method, target).signed(&ROOT)).refused(501, "NotImplemented");
+            server
+                .send(&Request::new(method, target).signed(&ROOT))
+                .refused(501, "NotImplemented");
         }
-        server.send(&Request::head(target).signed(&ROOT)).expect(501);
+        server
+            .send(&Request::head(target).signed(&ROOT))
+            .expect(501);
     }
     assert!(server.content("/unknown/key").is_some());
     // What clients send along is no sub-resource.
-    for target in ["/unknown/key?x-id=GetObject", "/unknown/key?", "/unknown/key?unknown=value"] {
+    for target in [
+        "/unknown/key?x-id=GetObject",
+        "/unknown/key?",
+        "/unknown/key?unknown=value",
+    ] {
         server.send(&Request::get(target).signed(&ROOT)).expect(200);
     }
 }
@@ -63,7 +119,9 @@ fn a_method_that_does_not_fit_is_not_allowed() {
     server.bucket("methods");
     server.object("/methods/key", "x");
     let refused = |method: &str, target: &str| {
-        let reply = server.send(&Request::new(method, target).signed(&ROOT)).refused(405, "MethodNotAllowed");
+        let reply = server
+            .send(&Request::new(method, target).signed(&ROOT))
+            .refused(405, "MethodNotAllowed");
         assert!(reply.header("allow").is_some(), "{reply:?}");
     };
     for method in ["PATCH", "TRACE", "PROPFIND", "FOO"] {
@@ -89,16 +147,28 @@ fn a_bucket_is_found_by_its_host_name_too() {
     server.bucket("virtual.host");
     let host = |name: &str, request: Request| server.send(&request.host(name).signed(&ROOT));
     host("virtual.host.s3.test", Request::put("/a/key", "x")).expect(200);
-    assert_eq!(server.content("/virtual.host/a/key").as_deref(), Some(&b"x"[..]));
+    assert_eq!(
+        server.content("/virtual.host/a/key").as_deref(),
+        Some(&b"x"[..])
+    );
     host("virtual.host.s3.test:9000", Request::get("/a/key")).expect(200);
     host("VIRTUAL.Host.S3.TEST", Request::get("/a/key")).expect(200);
     host("virtual.host.s3.test", Request::get("/")).expect_element("Name", "virtual.host");
     host("virtual.host.s3.test", Request::put("//slash", "x")).expect(200);
-    assert_eq!(server.content("/virtual.host//slash").as_deref(), Some(&b"x"[..]));
+    assert_eq!(
+        server.content("/virtual.host//slash").as_deref(),
+        Some(&b"x"[..])
+    );
     // Any other name is the gateway's own.
-    for name in ["s3.test", "localhost", "127.0.0.1:9000", "[::1]:9000", "xs3.test"] {
+    for name in [
+        "s3.test",
+        "localhost",
+        "127.0.0.1:9000",
+        "[::1]:9000",
+        "xs3.test",
+    ] {
         host(name, Request::get("/virtual.host/a/key")).expect(200);
     }
-    host("missing.s3.test", Request::get("/key")).refused(404, "NoSuchBucket");
+    host("virtual-missing.s3.test", Request::get("/key")).refused(404, "NoSuchBucket");
     host("Not_A_Bucket.s3.test", Request::get("/key")).refused(400, "InvalidBucketName");
 }
