@@ -66,7 +66,9 @@ impl Error {
 /// The condition that a write was made under.
 fn write_condition(head: &Head) -> Option<String> {
     let conditions = [("if-match", "If-Match"), ("if-none-match", "If-None-Match")];
-    let named = conditions.iter().find(|(header, _)| head.headers.contains_key(*header))?;
+    let named = conditions
+        .iter()
+        .find(|(header, _)| head.headers.contains_key(*header))?;
     Some(named.1.to_owned())
 }
 

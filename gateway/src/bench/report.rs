@@ -59,7 +59,7 @@ impl Row {
         } = self;
         match (floor, ratio) {
             (Some(floor), Some(ratio)) => {
-                println!("{name:<28} {value:>12.1} {unit:<10} {ratio:>6.2} x {floor}")
+                println!("{name:<28} {value:>12.1} {unit:<10} {ratio:>6.2} x {floor}");
             }
             _ => println!("{name:<28} {value:>12.1} {unit:<10}"),
         }

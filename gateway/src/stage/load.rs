@@ -54,8 +54,12 @@ async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Re
             Err(StoreError::BucketMissing) if operation == Operation::CreateBucket => None,
             // A copy names two buckets: this is the one that is missing.
             Err(cause @ StoreError::BucketMissing) => {
-                let answer = s3::Error::new(Code::NoSuchBucket).with("BucketName", name.to_string());
-                return Err(Error { answer, cause: Some(cause) });
+                let answer =
+                    s3::Error::new(Code::NoSuchBucket).with("BucketName", name.to_string());
+                return Err(Error {
+                    answer,
+                    cause: Some(cause),
+                });
             }
             Err(error) => return Err(error.into()),
         },
