@@ -17,7 +17,7 @@ use crate::limits::Instances;
 use crate::matching::{Concern, Glob, Match, Operations, covers};
 use crate::plugin::{Instance, Interest, LOAD_CPU, Permit, Plugin};
 use crate::run::Run;
-use crate::state::{Accounts, Facts, Phase};
+use crate::state::{Facts, Outside, Phase, Time};
 
 /// Whether the verdicts of a plugin count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,7 +78,7 @@ pub(crate) struct Link {
 
 pub struct Chain {
     pub(crate) links: Vec<Link>,
-    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) outside: Arc<Outside>,
     /// For every operation, by its number, the link that serves it.
     claimants: Vec<Option<usize>>,
 }
@@ -118,7 +118,13 @@ impl Chain {
         steps: Vec<Step>,
         directory: Arc<dyn Directory>,
     ) -> Result<Arc<Self>, Vec<ChainError>> {
-        let accounts = Accounts::new(directory);
+        Self::build(steps, Outside::new(directory, Time::Real))
+    }
+
+    pub(crate) fn build(
+        steps: Vec<Step>,
+        outside: Arc<Outside>,
+    ) -> Result<Arc<Self>, Vec<ChainError>> {
         let mut errors = Vec::new();
         let mut links = Vec::with_capacity(steps.len());
         // By operation: which link, and which step that was.
@@ -149,7 +155,7 @@ impl Chain {
                     }
                 }
             }
-            match Link::new(step, &accounts) {
+            match Link::new(step, &outside) {
                 Ok(link) => links.push(link),
                 Err(fault) => errors.push(error(fault)),
             }
@@ -163,7 +169,7 @@ impl Chain {
             .collect();
         Ok(Arc::new(Self {
             links,
-            accounts,
+            outside,
             claimants,
         }))
     }
@@ -172,7 +178,7 @@ impl Chain {
     pub fn empty() -> Arc<Self> {
         Arc::new(Self {
             links: Vec::new(),
-            accounts: Accounts::none(),
+            outside: Outside::none(),
             claimants: Vec::new(),
         })
     }
@@ -200,7 +206,7 @@ impl fmt::Debug for Chain {
 }
 
 impl Link {
-    fn new(step: Step, accounts: &Arc<Accounts>) -> Result<Self, Fault> {
+    fn new(step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
         let plugin = step.plugin;
         let manifest = plugin.manifest();
         let within = Operations::listed(&step.matching.operations);
@@ -227,7 +233,7 @@ impl Link {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
-        let mut first = Instance::start(&plugin.pre, &plugin.profile, accounts, LOAD_CPU)
+        let mut first = Instance::start(&plugin.pre, &plugin.profile, outside, LOAD_CPU)
             .map_err(Fault::Failed)?;
         first
             .configure(&settings)
@@ -261,7 +267,7 @@ impl Link {
     }
 
     /// An instance that is ready for a request, and the place it takes.
-    pub(crate) fn start(&self, accounts: &Arc<Accounts>) -> Result<(Instance, Permit), Failure> {
+    pub(crate) fn start(&self, outside: &Arc<Outside>) -> Result<(Instance, Permit), Failure> {
         let permit = self.plugin.admit()?;
         let idle = match self.plugin.instances {
             Instances::Fresh => None,
@@ -272,7 +278,7 @@ impl Link {
         }
         let profile = &self.plugin.profile;
         let cpu = profile.limits.cpu;
-        let mut instance = Instance::start(&self.plugin.pre, profile, accounts, cpu)?;
+        let mut instance = Instance::start(&self.plugin.pre, profile, outside, cpu)?;
         instance
             .configure(&self.settings)?
             .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;

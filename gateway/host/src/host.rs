@@ -15,7 +15,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
 use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source};
-use crate::state::{Accounts, Phase, Profile, State};
+use crate::state::{Outside, Phase, Profile, State};
 
 /// The bounds of all plugins together.
 #[derive(Debug, Clone)]
@@ -237,7 +237,7 @@ fn describe(
     pre: &PluginPre<State>,
     profile: &Arc<Profile>,
 ) -> Result<crate::bindings::types::Manifest, Failure> {
-    let mut instance = Instance::start(pre, profile, &Accounts::none(), LOAD_CPU)?;
+    let mut instance = Instance::start(pre, profile, &Outside::none(), LOAD_CPU)?;
     instance.call(|guest, store| guest.call_describe(store))
 }
 

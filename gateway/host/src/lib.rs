@@ -8,6 +8,7 @@
 //! [`FailurePolicy`]'s to say.
 
 mod account;
+mod ask;
 mod bindings;
 mod capability;
 mod chain;
@@ -18,15 +19,18 @@ mod limits;
 mod matching;
 mod output;
 mod plugin;
+mod probe;
 mod run;
 mod state;
 
 pub use account::{Account, Credential, Directory, Principal, Secret};
+pub use ask::Verdict;
 pub use chain::{Chain, ChainError, Fault, Mode, Step};
 pub use failure::{Failure, FailureKind, FailurePolicy, OnFailure};
 pub use host::{Host, HostError, Settings};
 pub use limits::{Grant, Grants, Instances, Limits};
 pub use matching::{Glob, GlobError, Match};
 pub use plugin::{Interest, LoadError, Manifest, Plugin, Source};
+pub use probe::{Probe, Question};
 pub use run::{Identity, Run, Served};
-pub use state::{Changes, Facts, Phase, Resource};
+pub use state::{Changes, Facts, Phase, Resource, Time};

@@ -5,12 +5,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::bindings::types;
 use crate::failure::Failure;
-use crate::state::sanitise;
+use crate::state::{sanitise, sanitise_lines};
 
 const HEADERS_MAX: usize = 64;
 const MEMBERS_MAX: usize = 16;
 const NAME_LEN_MAX: usize = 64;
 const MESSAGE_LEN_MAX: usize = 1024;
+/// Room for the canonical form of a request with a long query.
+const MEMBER_LEN_MAX: usize = 8 << 10;
 
 /// What a response is framed by, what belongs to one hop, and what names the
 /// request: none of it is a plugin's to say.
@@ -114,7 +116,7 @@ pub(crate) fn denial(denial: types::Denial) -> s3::Error {
         .filter(|(name, _)| name.len() <= NAME_LEN_MAX)
         .fold(
             s3::Error::custom(code, status, message),
-            |error, (name, value)| error.with(name, sanitise(&value, MESSAGE_LEN_MAX)),
+            |error, (name, value)| error.with(name, sanitise_lines(&value, MEMBER_LEN_MAX)),
         )
 }
 
@@ -201,5 +203,19 @@ mod tests {
             assert_eq!(error.message(), "because\\u{0}", "{code}");
             assert_eq!(error.members().count(), 0, "{code}");
         }
+    }
+
+    #[test]
+    fn what_was_signed_is_shown_line_by_line() {
+        let canonical = format!("GET\n/key\n{}\n\n", "a=b&".repeat(1000));
+        let error = denial(types::Denial {
+            code: "SignatureDoesNotMatch".to_owned(),
+            message: "two\nlines".to_owned(),
+            status: None,
+            members: vec![("CanonicalRequest".to_owned(), canonical.clone())],
+        });
+        assert_eq!(error.message(), "two\\u{a}lines");
+        let members: Vec<_> = error.members().collect();
+        assert_eq!(members, [("CanonicalRequest", &*canonical)]);
     }
 }

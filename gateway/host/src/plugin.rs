@@ -12,7 +12,7 @@ use crate::bindings::{self, PluginPre, types};
 use crate::clock::ticks;
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
-use crate::state::{Accounts, Phase, Profile, State};
+use crate::state::{Outside, Phase, Profile, State};
 
 /// Code, and what it may do.
 #[derive(Clone)]
@@ -265,10 +265,10 @@ impl Instance {
     pub(crate) fn start(
         pre: &PluginPre<State>,
         profile: &Arc<Profile>,
-        accounts: &Arc<Accounts>,
+        outside: &Arc<Outside>,
         cpu: Duration,
     ) -> Result<Self, Failure> {
-        let state = State::new(profile.clone(), accounts.clone());
+        let state = State::new(profile.clone(), outside.clone());
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(profile.limits.output.saturating_add(OUTPUT_SLACK));

@@ -13,13 +13,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::account::Principal;
-use crate::bindings::types;
+use crate::ask::Verdict;
 use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
-use crate::limits::Grant;
-use crate::output;
+use crate::output::Reply;
 use crate::plugin::{Instance, Permit};
-use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, State, sanitise};
+use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, sanitise};
 
 /// Who made a request.
 #[derive(Debug, Clone)]
@@ -58,21 +57,24 @@ enum Slot {
     Failed(Failure),
 }
 
-/// What a plugin says in a phase that decides.
-enum Verdict<T> {
-    Abstain,
-    Affirm(T),
-    Deny(s3::Error),
-}
-
 impl Run {
     pub(crate) fn new(chain: Arc<Chain>, facts: Arc<Facts>) -> Self {
+        Self::amid(chain, facts, Principal::Anonymous, None)
+    }
+
+    /// A run that has got to this point already.
+    pub(crate) fn amid(
+        chain: Arc<Chain>,
+        facts: Arc<Facts>,
+        principal: Principal,
+        resource: Option<Arc<Resource>>,
+    ) -> Self {
         let slots = chain.links.iter().map(|_| Slot::Idle).collect();
         Self {
             chain,
             facts,
-            principal: Principal::Anonymous,
-            resource: None,
+            principal,
+            resource,
             overlay: Overlay::default(),
             slots,
         }
@@ -86,10 +88,7 @@ impl Run {
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
         for (index, link) in self.concerned(&chain, phase) {
-            let assertion = self.call(index, link, phase, Bytes::new(), |instance| {
-                let answer = instance.call(|guest, store| guest.call_authenticate(store))?;
-                assertion(answer, instance.store.data_mut())
-            });
+            let assertion = self.call(index, link, phase, Bytes::new(), Instance::authenticate);
             let assertion = verdict(link, assertion);
             if link.shadow {
                 shadows.push((link, assertion));
@@ -134,14 +133,7 @@ impl Run {
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
         for (index, link) in self.concerned(&chain, phase) {
-            let vote = self.call(index, link, phase, Bytes::new(), |instance| {
-                let vote = instance.call(|guest, store| guest.call_authorize(store))?;
-                Ok(match vote {
-                    types::Vote::Abstain => Verdict::Abstain,
-                    types::Vote::Allow => Verdict::Affirm(()),
-                    types::Vote::Deny(denial) => Verdict::Deny(output::denial(denial)),
-                })
-            });
+            let vote = self.call(index, link, phase, Bytes::new(), Instance::authorize);
             let vote = verdict(link, vote);
             if link.shadow {
                 shadows.push((link, vote));
@@ -187,14 +179,8 @@ impl Run {
         self.resource = Some(Arc::new(resource.clone()));
         self.authorized();
         for (index, link) in self.concerned(&chain, phase) {
-            let prepared = self.call(index, link, phase, Bytes::new(), |instance| {
-                let prepared = instance.call(|guest, store| guest.call_prepare(store))?;
-                Ok(match prepared {
-                    Ok(()) => Verdict::Affirm(()),
-                    Err(denial) => Verdict::Deny(output::denial(denial)),
-                })
-            });
-            match verdict(link, prepared) {
+            let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
+            match verdict(link, prepared.map(Verdict::from)) {
                 Verdict::Abstain | Verdict::Affirm(()) => {}
                 Verdict::Deny(error) if link.shadow => {
                     self.report_difference(link, phase, &denial_of(&error));
@@ -203,7 +189,7 @@ impl Run {
             }
         }
         self.settle(phase);
-        Ok(self.overlay.clone().into_changes())
+        Ok(self.changes())
     }
 
     /// Has a claimed operation answered. `body` is complete and verified.
@@ -217,31 +203,14 @@ impl Run {
         let Some((index, link)) = claimant.filter(|(_, link)| self.concerns(link, phase)) else {
             return Err(s3::Code::NotImplemented.into());
         };
-        let reply = self.call(index, link, phase, body, |instance| {
-            let reply = instance.call(|guest, store| guest.call_serve(store))?;
-            match reply {
-                Ok(reply) => {
-                    let len = reply.body.len();
-                    let headers_len = output::headers_len(&reply.headers);
-                    let state = instance.store.data_mut();
-                    state.spend_output(len.saturating_add(headers_len))?;
-                    Ok(Ok(output::reply(reply)?))
-                }
-                Err(denial) => Ok(Err(output::denial(denial))),
-            }
-        });
+        let reply = self.call(index, link, phase, body, Instance::serve);
         let reply = reply.map_err(|failure| {
             let answer = link.plugin.on_failure.answer(failure.kind);
             // There is nothing to fall back on.
             answer.unwrap_or_else(|| refusal(failure.kind))
         })??;
         self.settle(phase);
-        Ok(Served {
-            status: reply.status,
-            headers: reply.headers,
-            body: reply.body,
-            changes: self.overlay.clone().into_changes(),
-        })
+        Ok(self.served(reply))
     }
 
     /// Asks, in reverse order, for headers to add to a response of this status.
@@ -256,11 +225,7 @@ impl Run {
                 continue;
             }
             let headers = self.call(index, link, phase, Bytes::new(), |instance| {
-                let list =
-                    instance.call(|guest, store| guest.call_respond(store, status.as_u16()))?;
-                let state = instance.store.data_mut();
-                state.spend_output(output::headers_len(&list))?;
-                output::headers(list)
+                instance.respond(status)
             });
             match headers {
                 Ok(headers) if link.shadow && !headers.is_empty() => {
@@ -272,6 +237,20 @@ impl Run {
         }
         self.settle(phase);
         added
+    }
+
+    /// A reply with all that was written in this request.
+    pub(crate) fn served(&self, reply: Reply) -> Served {
+        Served {
+            status: reply.status,
+            headers: reply.headers,
+            body: reply.body,
+            changes: self.changes(),
+        }
+    }
+
+    pub(crate) fn changes(&self) -> Changes {
+        self.overlay.clone().into_changes()
     }
 
     /// The links that want to be called, with their numbers.
@@ -289,7 +268,7 @@ impl Run {
         concerned.into_iter()
     }
 
-    fn concerns(&self, link: &Link, phase: Phase) -> bool {
+    pub(crate) fn concerns(&self, link: &Link, phase: Phase) -> bool {
         let head = &*self.facts.head;
         let resource = self.resource.as_deref();
         let bucket = resource.and_then(|resource| resource.access.bucket.as_ref());
@@ -305,7 +284,7 @@ impl Run {
 
     /// Calls a plugin in its instance for this request, which it gets if it has
     /// none, and loses if it fails.
-    fn call<T>(
+    pub(crate) fn call<T>(
         &mut self,
         index: usize,
         link: &Link,
@@ -318,7 +297,7 @@ impl Run {
         let started = match mem::replace(slot, Slot::Idle) {
             Slot::Live(instance, permit) => Ok((instance, permit)),
             Slot::Idle => link
-                .start(&self.chain.accounts)
+                .start(&self.chain.outside)
                 .map(|(instance, permit)| (Box::new(instance), permit)),
             Slot::Failed(failure) => {
                 *slot = Slot::Failed(failure.clone());
@@ -440,42 +419,6 @@ fn verdict<T>(link: &Link, outcome: Result<Verdict<T>, Failure>) -> Verdict<T> {
             None => Verdict::Abstain,
         },
     }
-}
-
-/// Believes a principal only from a plugin that may assert one, and only one
-/// that the gateway itself knows. All but the id is then its own knowledge.
-fn assertion(
-    answer: types::Authentication,
-    state: &mut State,
-) -> Result<Verdict<Identity>, Failure> {
-    let account = match answer {
-        types::Authentication::Abstain => return Ok(Verdict::Abstain),
-        types::Authentication::Deny(denial) => return Ok(Verdict::Deny(output::denial(denial))),
-        types::Authentication::Account(account) => account,
-    };
-    if !state.profile.grants.contains(&Grant::Identity) {
-        return Err(Failure::invalid(
-            "it asserts a principal, which needs the grant `identity`",
-        ));
-    }
-    let signed = state.verified.take();
-    let identity = match signed.filter(|signed| signed.account.id == account.id) {
-        Some(signed) => Identity {
-            principal: Principal::Account(signed.account),
-            stream_key: signed.stream_key,
-        },
-        None => {
-            let known = state.accounts.directory.by_id(&account.id);
-            let known = known.ok_or_else(|| {
-                Failure::invalid("it asserts a principal that the directory does not know")
-            })?;
-            Identity {
-                principal: Principal::Account(known),
-                stream_key: None,
-            }
-        }
-    };
-    Ok(Verdict::Affirm(identity))
 }
 
 /// Adds what is not there yet. Only `Vary` is a list that several may add to.

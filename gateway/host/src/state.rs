@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use storage::{Amendment, Bucket, Object};
+use storage::{Amendment, Bucket, Object, Timestamp};
 use wasmtime::ResourceLimiter;
 
 use crate::account::{Account, Directory, Nobody, Principal};
@@ -89,20 +89,33 @@ pub(crate) struct Profile {
     pub(crate) limits: Limits,
 }
 
-/// Where accounts and their keys come from, for all plugins of a chain.
-pub(crate) struct Accounts {
+/// What a plugin reaches beyond its request, the same for all plugins of a chain.
+pub(crate) struct Outside {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) keys: KeyCache,
+    pub(crate) time: Time,
 }
 
-impl Accounts {
-    pub(crate) fn new(directory: Arc<dyn Directory>) -> Arc<Self> {
-        let keys = KeyCache::default();
-        Arc::new(Self { directory, keys })
+/// What the clock of a plugin shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// What it is.
+    Real,
+    /// Always this.
+    At(Timestamp),
+}
+
+impl Outside {
+    pub(crate) fn new(directory: Arc<dyn Directory>, time: Time) -> Arc<Self> {
+        Arc::new(Self {
+            directory,
+            keys: KeyCache::default(),
+            time,
+        })
     }
 
     pub(crate) fn none() -> Arc<Self> {
-        Self::new(Arc::new(Nobody))
+        Self::new(Arc::new(Nobody), Time::Real)
     }
 }
 
@@ -167,7 +180,7 @@ pub(crate) struct Call {
 
 pub(crate) struct State {
     pub(crate) profile: Arc<Profile>,
-    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) outside: Arc<Outside>,
     /// `None` while a plugin is described or configured.
     pub(crate) call: Option<Call>,
     pub(crate) verified: Option<Verified>,
@@ -179,7 +192,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(profile: Arc<Profile>, accounts: Arc<Accounts>) -> Self {
+    pub(crate) fn new(profile: Arc<Profile>, outside: Arc<Outside>) -> Self {
         Self {
             call: None,
             verified: None,
@@ -191,7 +204,7 @@ impl State {
             output_left: profile.limits.output,
             log_lines_left: profile.limits.log_lines,
             host_calls_left: profile.limits.host_calls,
-            accounts,
+            outside,
             profile,
         }
     }
@@ -286,11 +299,21 @@ impl ResourceLimiter for Memory {
 /// Text that a guest wrote, made fit for one line of a log or an error: without
 /// control characters, and not longer than `len_max`.
 pub(crate) fn sanitise(text: &str, len_max: usize) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.len() <= len_max && !text.contains(harmful) {
+    escape(text, len_max, is_harmful)
+}
+
+/// The same for text that may have several lines, such as a string to sign.
+pub(crate) fn sanitise_lines(text: &str, len_max: usize) -> Cow<'_, str> {
+    escape(text, len_max, |c| c != '\n' && is_harmful(c))
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escape(text: &str, len_max: usize, harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.len() <= len_max && !text.contains(&harmful) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len().min(len_max));
@@ -324,5 +347,6 @@ mod tests {
         ] {
             assert_eq!(sanitise(text, 16), clean);
         }
+        assert_eq!(sanitise_lines("GET\n/\r\n\n", 16), "GET\n/\\u{d}\n\n");
     }
 }

@@ -3,10 +3,14 @@
 mod guest;
 
 use guest::{Guest, Image, SECRET, chain, code, constant, constants, decide, facts, resource, run};
-use host::{FailurePolicy, Glob, Grant, Match, Mode, OnFailure, Principal};
+use host::{
+    FailurePolicy, Glob, Grant, Match, Mode, OnFailure, Principal, Probe, Question, Time, Verdict,
+};
 use http::{HeaderMap, StatusCode};
 use s3::Operation;
 use s3::sigv4::SigningKey;
+use std::sync::Arc;
+use storage::Timestamp;
 
 #[test]
 fn a_denial_outweighs_every_permission_and_silence_permits_nothing() {
@@ -421,7 +425,7 @@ fn an_instance_is_let_go_when_no_later_phase_needs_it() {
     for (guest, held) in [(deciding, 0), (responding, 1)] {
         let step = guest.step(host);
         let plugin = step.plugin.clone();
-        let chain = host::Chain::new(vec![step], std::sync::Arc::new(guest::People)).unwrap();
+        let chain = host::Chain::new(vec![step], Arc::new(guest::People)).unwrap();
         let get = facts("GET", "/prod-a/key");
         let mut run = chain.begin(get.clone());
         run.authorize(&resource(&get)).unwrap();
@@ -430,5 +434,78 @@ fn an_instance_is_let_go_when_no_later_phase_needs_it() {
         assert_eq!(plugin.running(), held);
         run.respond(StatusCode::OK);
         assert_eq!(plugin.running(), 0);
+    }
+}
+
+#[test]
+fn a_probe_shows_what_a_plugin_says_itself() {
+    let ask = |guest: &Guest, facts: &Arc<host::Facts>| {
+        let probe = Probe::new(
+            guest.load(guest::host()),
+            serde_json::Value::Null,
+            Arc::new(guest::People),
+            Time::Real,
+        );
+        let probe = probe.unwrap();
+        let question = Question {
+            facts: facts.clone(),
+            principal: Principal::Anonymous,
+            resource: Some(resource(facts)),
+        };
+        let said = match probe.authorize(&question) {
+            Ok(Verdict::Abstain) => "abstain".to_owned(),
+            Ok(Verdict::Affirm(())) => "allow".to_owned(),
+            Ok(Verdict::Deny(error)) => error.code_name().to_owned(),
+            Err(failure) => failure.kind.name().to_owned(),
+        };
+        (said, probe.concerns(host::Phase::Authorize, &question))
+    };
+    let get = facts("GET", "/prod-a/key");
+    let trap = || Guest::new().authorize(|_| "(unreachable)".to_owned());
+    for (guest, said, concerned) in [
+        (Guest::abstaining(), "abstain", true),
+        (Guest::allowing(), "allow", true),
+        (Guest::denying("Own"), "Own", true),
+        (trap(), "trap", true),
+        (trap().on_failure(FailurePolicy::default()), "trap", true),
+        // Without an interest it is not called in a chain.
+        (Guest::new(), "abstain", false),
+    ] {
+        assert_eq!(ask(&guest, &get), (said.to_owned(), concerned), "{guest:?}");
+    }
+}
+
+#[test]
+fn the_clock_of_a_probe_shows_the_time_that_it_is_given() {
+    // Allows at a thousand milliseconds, and at no other time.
+    let punctual = Guest::new()
+        .grant(Grant::Clock)
+        .import("clock", "now-ms", "(result i64)")
+        .authorize(|image| {
+            let (allow, abstain) = (image.allow(), image.abstain());
+            format!(
+                "(select (i32.const {allow}) (i32.const {abstain})
+                    (i64.eq (call $now-ms) (i64.const 1000)))"
+            )
+        });
+    let get = facts("GET", "/prod-a/key");
+    for (time, allowed) in [
+        (Time::At(Timestamp(1000)), true),
+        (Time::At(Timestamp(1001)), false),
+        (Time::Real, false),
+    ] {
+        let probe = Probe::new(
+            punctual.load(guest::host()),
+            serde_json::Value::Null,
+            Arc::new(guest::People),
+            time,
+        );
+        let vote = probe.unwrap().authorize(&Question {
+            facts: get.clone(),
+            principal: Principal::Anonymous,
+            resource: Some(resource(&get)),
+        });
+        let vote = vote.unwrap();
+        assert_eq!(matches!(vote, Verdict::Affirm(())), allowed, "{time:?}");
     }
 }

@@ -85,11 +85,11 @@ impl identity::Host for State {
     ) -> wasmtime::Result<Result<types::Account, identity::Failure>> {
         self.enter()?;
         self.verified = None;
-        let Some(credential) = self.accounts.directory.credential(&access_key_id) else {
+        let Some(credential) = self.outside.directory.credential(&access_key_id) else {
             return Ok(Err(identity::Failure::UnknownKey));
         };
         let id = (access_key_id, scope);
-        let cached = self.accounts.keys.get(&id, &credential.secret);
+        let cached = self.outside.keys.get(&id, &credential.secret);
         let known = cached.is_some();
         let key = match cached {
             Some(key) => key,
@@ -113,7 +113,7 @@ impl identity::Host for State {
             seed_signature: signature,
         });
         if !known {
-            self.accounts.keys.insert(id, credential.secret, key);
+            self.outside.keys.insert(id, credential.secret, key);
         }
         let account = types::Account::from(&*credential.account);
         self.verified = Some(Verified {

@@ -1,0 +1,130 @@
+//! A plugin asked by itself, for tools and tests that need to see its own
+//! answer and not what a chain makes of it.
+//!
+//! It is a chain of one, so that everything but the combining of verdicts is as
+//! it is for a request: instances, limits, capabilities, checks of the output.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::account::{Directory, Principal};
+use crate::ask::Verdict;
+use crate::chain::{Chain, Fault, Mode, Step};
+use crate::failure::Failure;
+use crate::matching::Match;
+use crate::plugin::{Instance, Plugin};
+use crate::run::{Identity, Run, Served};
+use crate::state::{Changes, Facts, Outside, Phase, Resource, Time};
+
+/// One use of a plugin, outside of any chain.
+#[derive(Debug)]
+pub struct Probe(Arc<Chain>);
+
+/// What a plugin is asked about.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub facts: Arc<Facts>,
+    pub principal: Principal,
+    /// The access that is decided on. There is none yet in `authenticate`.
+    pub resource: Option<Resource>,
+}
+
+impl Probe {
+    /// Starts the plugin once and gives it its settings.
+    pub fn new(
+        plugin: Arc<Plugin>,
+        settings: serde_json::Value,
+        directory: Arc<dyn Directory>,
+        time: Time,
+    ) -> Result<Self, Vec<Fault>> {
+        let step = Step {
+            plugin,
+            matching: Match::default(),
+            settings,
+            mode: Mode::Enforce,
+        };
+        match Chain::build(vec![step], Outside::new(directory, time)) {
+            Ok(chain) => Ok(Self(chain)),
+            Err(errors) => Err(errors.into_iter().map(|error| error.fault).collect()),
+        }
+    }
+
+    /// Whether a request would get to the plugin in this phase. The methods
+    /// below ask it in any case.
+    pub fn concerns(&self, phase: Phase, question: &Question) -> bool {
+        let run = question.run(&self.0);
+        self.0.links.iter().any(|link| run.concerns(link, phase))
+    }
+
+    pub fn authenticate(&self, question: &Question) -> Result<Verdict<Identity>, Failure> {
+        let mut run = question.run(&self.0);
+        self.ask(
+            &mut run,
+            Phase::Authenticate,
+            Bytes::new(),
+            Instance::authenticate,
+        )
+    }
+
+    pub fn authorize(&self, question: &Question) -> Result<Verdict<()>, Failure> {
+        let mut run = question.run(&self.0);
+        self.ask(
+            &mut run,
+            Phase::Authorize,
+            Bytes::new(),
+            Instance::authorize,
+        )
+    }
+
+    /// The inner error is the plugin's denial, also in `serve`.
+    pub fn prepare(&self, question: &Question) -> Result<Result<Changes, s3::Error>, Failure> {
+        let mut run = question.run(&self.0);
+        let prepared = self.ask(&mut run, Phase::Prepare, Bytes::new(), Instance::prepare)?;
+        Ok(prepared.map(|()| run.changes()))
+    }
+
+    pub fn serve(
+        &self,
+        question: &Question,
+        body: Bytes,
+    ) -> Result<Result<Served, s3::Error>, Failure> {
+        let mut run = question.run(&self.0);
+        let reply = self.ask(&mut run, Phase::Serve, body, Instance::serve)?;
+        Ok(reply.map(|reply| run.served(reply)))
+    }
+
+    pub fn respond(&self, question: &Question, status: StatusCode) -> Result<HeaderMap, Failure> {
+        let mut run = question.run(&self.0);
+        self.ask(&mut run, Phase::Respond, Bytes::new(), |instance| {
+            instance.respond(status)
+        })
+    }
+
+    /// Asks in the one instance of the run.
+    fn ask<T>(
+        &self,
+        run: &mut Run,
+        phase: Phase,
+        body: Bytes,
+        export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let [link] = &*self.0.links else {
+            unreachable!("a probe is a chain of one");
+        };
+        run.call(0, link, phase, body, export)
+    }
+}
+
+impl Question {
+    fn run(&self, chain: &Arc<Chain>) -> Run {
+        let resource = self.resource.clone().map(Arc::new);
+        Run::amid(
+            chain.clone(),
+            self.facts.clone(),
+            self.principal.clone(),
+            resource,
+        )
+    }
+}
