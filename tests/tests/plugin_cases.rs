@@ -2,7 +2,7 @@
 //! run natively, run here on the components as they are shipped. Both must come
 //! out the same, so that a plugin's author can trust the quick way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -277,9 +277,17 @@ fn head(request: &Request) -> Head {
             headers: parts.headers,
         },
     };
-    let operation = format!("{:?}", request.operation);
-    head.operation = s3::Operation::parse(&operation.replace("Operation::", "")).unwrap();
+    head.operation = s3::Operation::parse(&name(request.operation)).unwrap();
     head
+}
+
+/// The name of an operation or an action, without that of its type.
+fn name(value: impl std::fmt::Debug) -> String {
+    let shown = format!("{value:?}");
+    match shown.rsplit_once("::") {
+        Some((_, name)) => name.to_owned(),
+        None => shown,
+    }
 }
 
 fn target_of(request: &Request) -> Target {
@@ -293,7 +301,7 @@ fn target_of(request: &Request) -> Target {
 }
 
 fn resource(plugin: &str, request: &Request, head: &Head) -> Resource {
-    let stored = |documents: &std::collections::BTreeMap<String, Option<Vec<u8>>>| {
+    let stored = |documents: &BTreeMap<String, Option<Vec<u8>>>| {
         let documents = documents.iter().filter_map(|(name, content)| {
             let content = Bytes::from(content.clone()?);
             Some((format!("{plugin}/{name}"), content))
@@ -313,10 +321,9 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Resource {
             && (object.is_some() || documents.object.is_empty()),
         "documents are kept with what exists"
     );
-    let action = format!("{:?}", request.action);
     Resource {
         access: Access {
-            action: s3::Action::parse(&action.replace("Action::", "")).unwrap(),
+            action: s3::Action::parse(&name(request.action)).unwrap(),
             bucket: head.target.bucket().cloned(),
             key: head.target.key().cloned(),
             version: head.version,
@@ -368,13 +375,13 @@ fn told(account: &Account) -> types::Account {
     }
 }
 
-/// The status of S3's own codes is not the plugin's to say.
+/// The refusal that the client gets: of S3's own codes, a plugin cannot change the
+/// status.
 fn denial(error: &s3::Error) -> types::Denial {
-    let known = s3::Code::parse(error.code_name()).is_some();
     types::Denial {
         code: error.code_name().to_owned(),
         message: error.message().to_owned(),
-        status: (!known).then(|| error.status().as_u16()),
+        status: Some(error.status().as_u16()),
         members: error
             .members()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
