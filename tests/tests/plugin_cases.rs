@@ -2,6 +2,11 @@
 //! run natively, run here on the components as they are shipped. Both must come
 //! out the same, so that a plugin's author can trust the quick way.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a case that cannot be put to a plugin is a mistake in the case"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
