@@ -154,7 +154,8 @@ fn top_level(
     let accounts = fields.required("accounts", "[{id: .., keys: [..]}]", |value| {
         account::accounts(value, overrides, &data.unwrap_or_default())
     });
-    let policy = policy::policy(&fields, &default.fields(FIELDS)?, base);
+    let shown = region.as_deref().unwrap_or_default();
+    let policy = policy::policy(&fields, &default.fields(FIELDS)?, base, shown);
 
     version?;
     let (plugins, chain) = policy?;

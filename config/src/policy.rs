@@ -217,6 +217,7 @@ pub(crate) fn policy<'a>(
     fields: &Fields<'a>,
     default: &Fields<'a>,
     base: &Path,
+    region: &str,
 ) -> Valid<(Vec<Plugin>, Vec<Step>)> {
     let given = |name| fields.get(name).is_some();
     let names = Names::default();
@@ -247,7 +248,26 @@ pub(crate) fn policy<'a>(
     });
 
     let inserts = inserts?.into_iter().flatten().collect();
-    Ok((plugins?, merge(chain?, inserts)))
+    let (plugins, mut chain) = (plugins?, merge(chain?, inserts));
+    for step in &mut chain {
+        default_regions(step, &plugins, region);
+    }
+    Ok((plugins, chain))
+}
+
+/// The region is what clients sign for, so the bundled authenticator takes its
+/// signatures, unless the settings name the regions themselves.
+fn default_regions(step: &mut Step, plugins: &[Plugin], region: &str) {
+    let source = plugins
+        .iter()
+        .find(|plugin| plugin.name == step.plugin)
+        .map(|plugin| &plugin.source);
+    let is_auth = matches!(source, Some(PluginSource::Builtin(name)) if name == "auth");
+    if let Some(settings) = step.settings.as_object_mut().filter(|_| is_auth) {
+        settings
+            .entry("regions")
+            .or_insert_with(|| serde_json::json!([region]));
+    }
 }
 
 fn plugin(name: &str, value: &Value<'_>, base: &Path) -> Valid<Plugin> {

@@ -149,7 +149,13 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     let uploads = [Operation::PutObject, Operation::CreateMultipartUpload];
     type Expected<'a> = (&'a str, &'a [Operation], &'a [&'a str], &'a str, Mode);
     let expected: [Expected<'_>; 4] = [
-        ("auth", &[], &[], "{}", Mode::Enforce),
+        (
+            "auth",
+            &[],
+            &[],
+            r#"{"regions":["us-east-1"]}"#,
+            Mode::Enforce,
+        ),
         ("acl", &[], &[], "{}", Mode::Enforce),
         (
             "require-tag",
@@ -211,6 +217,55 @@ buckets:
         "y@one a x@two b a x@one y@one x@two",
         "{chain:?}"
     );
+}
+
+#[test]
+fn the_bundled_authenticator_takes_the_region_that_is_configured() {
+    let settings = |rest: &str| -> Vec<String> {
+        let text = format!(
+            "
+version: 1
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: me}}]
+{rest}
+"
+        );
+        let config = Config::parse(&text, "region.yaml", Path::new("")).unwrap();
+        let chain = config.chain.iter();
+        chain.map(|step| step.settings.to_string()).collect()
+    };
+    let catalogue = "plugins: {who: {source: builtin:auth}, auth: {source: \"file:auth.wasm\"}}";
+    for (rest, expected) in [
+        (
+            // The embedded chain.
+            "region: eu-central-1".to_owned(),
+            vec![
+                r#"{"max_skew_s":900,"regions":["eu-central-1"]}"#,
+                "{}",
+                r#"{"response":"empty"}"#,
+            ],
+        ),
+        (
+            "chain: [{use: auth}]".to_owned(),
+            vec![r#"{"regions":["us-east-1"]}"#],
+        ),
+        (
+            "region: eu-central-1\nchain: [{use: auth}, {use: acl}]".to_owned(),
+            vec![r#"{"regions":["eu-central-1"]}"#, "{}"],
+        ),
+        (
+            format!("region: eu-central-1\n{catalogue}\nchain: [{{use: who}}, {{use: auth}}]"),
+            vec![r#"{"regions":["eu-central-1"]}"#, "{}"],
+        ),
+        (
+            format!(
+                "region: eu-central-1\n{catalogue}\nchain: [{{use: who, settings: {{regions: [any]}}}}]"
+            ),
+            vec![r#"{"regions":["any"]}"#],
+        ),
+    ] {
+        assert_eq!(settings(&rest), expected, "{rest}");
+    }
 }
 
 #[test]
