@@ -2,8 +2,9 @@
 //! as fast as the store takes it, what a client is sent is read as fast as it goes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
@@ -14,6 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use s3::{Code, Digests, Payload, StreamKey, Verifier};
 use storage::{ByteStream, Sink, Staged};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Result;
 use crate::server::Begun;
@@ -33,30 +35,76 @@ pub(crate) struct RequestBody {
     expects_continue: bool,
     begun: bool,
     pub(crate) received: u64,
+    progress: Progress,
+    buffers: Arc<Semaphore>,
+    /// The part of `buffers` that this request has taken, until it ends.
+    reserved: Option<OwnedSemaphorePermit>,
+}
+
+/// The memory for bodies that are read whole, of all requests together, in KiB.
+pub(crate) const BUFFERS_KIB_MAX: usize = 64 * 1024;
+
+/// What a client sends at least in each period of the body timeout, in bytes.
+/// One that trickles is as good as one that stalls.
+const PROGRESS_LEN_MIN: u64 = 16 * 1024;
+
+/// How far the body came since the current period began.
+struct Progress {
+    since: Instant,
+    received: u64,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, head: &Parts, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        incoming: Incoming,
+        head: &Parts,
+        timeout: Duration,
+        buffers: &Arc<Semaphore>,
+    ) -> Self {
         Self {
             incoming,
             timeout,
             expects_continue: head.version < Version::HTTP_2 && head.headers.contains_key(EXPECT),
             begun: false,
             received: 0,
+            progress: Progress {
+                since: Instant::now(),
+                received: 0,
+            },
+            buffers: Arc::clone(buffers),
+            reserved: None,
         }
     }
 
     async fn frame(&mut self) -> Result<Option<Frame<Bytes>>> {
-        self.begun = true;
+        if !self.begun {
+            self.begun = true;
+            self.progress.since = Instant::now();
+        }
         match tokio::time::timeout(self.timeout, self.incoming.frame()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(frame))) => {
                 self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.check_progress()?;
                 Ok(Some(frame))
             }
             Ok(Some(Err(_))) => Err(Code::IncompleteBody.into()),
             Err(_) => Err(Code::RequestTimeout.into()),
         }
+    }
+
+    fn check_progress(&mut self) -> Result<()> {
+        if self.progress.since.elapsed() < self.timeout {
+            return Ok(());
+        }
+        if self.received - self.progress.received < PROGRESS_LEN_MIN {
+            return Err(Code::RequestTimeout.into());
+        }
+        self.progress = Progress {
+            since: Instant::now(),
+            received: self.received,
+        };
+        Ok(())
     }
 
     /// Streams the body into a sink and verifies it on the way. On any error the
@@ -86,7 +134,7 @@ impl RequestBody {
         Ok((sink.finish().await?, digests))
     }
 
-    /// Reads a small body whole, verified.
+    /// Reads a small body whole, verified. There is room for so many of them.
     pub(crate) async fn collect(
         &mut self,
         payload: &Payload,
@@ -94,6 +142,7 @@ impl RequestBody {
         len_max: usize,
     ) -> Result<Bytes> {
         let mut verifier = Verifier::new(payload, key)?;
+        self.reserve(payload, len_max)?;
         let (mut trailers, mut decoded, mut whole) = (None, Vec::new(), BytesMut::new());
         while let Some(frame) = self.frame().await? {
             match frame.into_data() {
@@ -111,6 +160,17 @@ impl RequestBody {
         }
         verifier.finish(trailers.as_ref())?;
         Ok(whole.freeze())
+    }
+
+    fn reserve(&mut self, payload: &Payload, len_max: usize) -> Result<()> {
+        let announced = payload
+            .length
+            .and_then(|length| usize::try_from(length).ok());
+        let length = announced.unwrap_or(len_max).min(len_max);
+        let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.buffers).try_acquire_many_owned(kib);
+        self.reserved = Some(permit.map_err(|_| Code::SlowDown)?);
+        Ok(())
     }
 
     /// Reads what is left of a body that was refused, within bounds. A client
@@ -152,8 +212,8 @@ impl RequestBody {
 /// The body of a response.
 pub(crate) struct ReplyBody {
     content: Content,
-    /// The request counts as in flight until its response is gone.
-    _held: Option<Begun>,
+    /// The request is in flight until its response is gone.
+    held: Option<Begun>,
 }
 
 enum Content {
@@ -170,20 +230,20 @@ impl ReplyBody {
     pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self {
             content: Content::Bytes(bytes.into()),
-            _held: None,
+            held: None,
         }
     }
 
     pub(crate) fn stream(stream: ByteStream, length: u64) -> Self {
         Self {
             content: Content::Stream(stream, length),
-            _held: None,
+            held: None,
         }
     }
 
     pub(crate) fn holding(self, begun: Begun) -> Self {
         Self {
-            _held: Some(begun),
+            held: Some(begun),
             ..self
         }
     }
@@ -204,6 +264,9 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, storage::Error>>> {
+        if let Some(held) = &self.held {
+            held.moved();
+        }
         match &mut self.content {
             Content::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use host::{Chain, Directory};
 use storage::Store;
+use tokio::sync::Semaphore;
 
 pub(crate) struct Gateway {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) chain: Arc<Chain>,
     pub(crate) directory: Arc<dyn Directory>,
+    /// Room for bodies that are read whole.
+    pub(crate) buffers: Arc<Semaphore>,
     /// The region that this gateway says it is in.
     pub(crate) region: String,
 }

@@ -46,7 +46,7 @@ pub(crate) async fn handle(
         return audit.refused(Code::SlowDown.into());
     }
     let (parts, incoming) = request.into_parts();
-    let mut body = RequestBody::new(incoming, &parts, peer.body_timeout);
+    let mut body = RequestBody::new(incoming, &parts, peer.body_timeout, &gateway.buffers);
     match stage::route(&parts, peer, &mut audit) {
         Ok(routed) => {
             let facts = routed.facts();

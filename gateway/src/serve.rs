@@ -11,9 +11,10 @@ use erasure::{Engine, Fsync, Options};
 use host::{Chain, Directory, Host};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use storage::{Geometry, Store};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::body::BUFFERS_KIB_MAX;
 use crate::gateway::Gateway;
 use crate::policy::{self, Accounts};
 use crate::server::Listener;
@@ -68,6 +69,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         store: Arc::clone(&store),
         chain,
         directory,
+        buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
         region: config.region.clone(),
     });
 

@@ -3,7 +3,9 @@
 //! What a request means is none of this module's business: it hands every one
 //! to [`pipeline::handle`].
 
+mod in_flight;
 mod patience;
+mod refusal;
 mod tls;
 
 pub(crate) mod admin;
@@ -26,15 +28,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::Gateway;
 use crate::pipeline::{self, Peer};
-use patience::{InFlight, Patient};
+use in_flight::InFlight;
+use patience::Patient;
 
-pub(crate) use patience::Begun;
+pub(crate) use in_flight::Begun;
 
-/// Connections above the limit that are told so; any further ones wait to be accepted.
+/// Connections above the limit that are told so at the same time; any further
+/// one is closed.
 const REFUSALS_MAX: usize = 64;
 
-/// Connections that are being closed may still answer what they have begun.
-const HTTP2_STREAMS_MAX: u32 = 256;
+/// Each stream of a connection may hold a few MiB of a body.
+const HTTP2_STREAMS_MAX: u32 = 32;
 
 /// The most request headers, counted one by one.
 const HEADERS_MAX: usize = 256;
@@ -97,12 +101,12 @@ impl Listener {
                 },
                 () = stopped(&mut stop) => break,
             };
-            let (slot, overloaded) = match Arc::clone(&slots).try_acquire_owned() {
-                Ok(slot) => (slot, false),
-                Err(_) => match Arc::clone(&refusals).acquire_owned().await {
-                    Ok(slot) => (slot, true),
-                    Err(_) => break,
-                },
+            // Above the limit a client is told so, for as long as few ask at once.
+            let regular = Arc::clone(&slots).try_acquire_owned();
+            let overloaded = regular.is_err();
+            let Ok(slot) = regular.or_else(|_| Arc::clone(&refusals).try_acquire_owned()) else {
+                tracing::debug!(%address, "a connection above all limits was closed");
+                continue;
             };
             let connection = Connection {
                 gateway: Arc::clone(&gateway),
@@ -155,14 +159,23 @@ impl Connection {
         watcher: hyper_util::server::graceful::Watcher,
     ) -> Result<(), BoxError> {
         stream.set_nodelay(true)?;
-        match tls {
-            None => self.serve(stream, watcher).await,
-            Some(tls) => {
-                let handshake = tls.accept(stream);
-                let stream = tokio::time::timeout(self.limits.header_timeout, handshake).await??;
-                self.serve(stream, watcher).await
+        let timeout = self.limits.header_timeout;
+        // Who comes above the limit is told so, and does not stay.
+        let stay = if self.peer.overloaded {
+            timeout
+        } else {
+            Duration::MAX
+        };
+        let served = async {
+            match tls {
+                None => self.serve(stream, watcher).await,
+                Some(tls) => {
+                    let stream = tokio::time::timeout(timeout, tls.accept(stream)).await??;
+                    self.serve(stream, watcher).await
+                }
             }
-        }
+        };
+        tokio::time::timeout(stay, served).await?
     }
 
     async fn serve<S>(
@@ -173,7 +186,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let in_flight = InFlight::default();
+        let in_flight = InFlight::new();
         let stream = Patient::new(stream, in_flight.clone(), &self.limits);
         let builder = self.builder();
         let Self { gateway, peer, .. } = self;
@@ -181,7 +194,7 @@ impl Connection {
             let (gateway, peer, begun) = (Arc::clone(&gateway), peer.clone(), in_flight.begin());
             async move {
                 let response = pipeline::handle(&gateway, request, &peer).await;
-                Ok::<_, Infallible>(response.map(|body| body.holding(begun)))
+                Ok::<_, Infallible>(response.map(|body| body.holding(begun.respond())))
             }
         });
         let connection = builder

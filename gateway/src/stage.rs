@@ -9,7 +9,7 @@ mod respond;
 mod route;
 mod serve;
 
-pub(crate) use audit::Audit;
+pub(crate) use audit::{Audit, refused_unread};
 pub(crate) use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::{Authorized, authorize};
 pub(crate) use load::{Loaded, load};

@@ -26,28 +26,23 @@ const SEQUENTIAL_LEN: usize = 512 << 20;
 /// sequential write.
 pub(super) fn disk(effort: Effort, folder: &Path, report: &mut Report) -> io::Result<()> {
     for threads in CLIENTS {
-        let started = Instant::now();
-        let counts: Vec<io::Result<u64>> = std::thread::scope(|scope| {
+        let rates: Vec<io::Result<f64>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
                 .map(|number| {
                     let path = folder.join(format!("floor-{number}"));
-                    scope.spawn(move || synced_writes(&path, effort))
+                    scope.spawn(move || synced_writes_per_second(&path, effort))
                 })
                 .collect();
+            let panicked = |_| Err(io::Error::other("a thread of the benchmark panicked"));
             workers
                 .into_iter()
-                .map(|worker| {
-                    worker
-                        .join()
-                        .unwrap_or_else(|_| Err(io::Error::other("panicked")))
-                })
+                .map(|worker| worker.join().unwrap_or_else(panicked))
                 .collect()
         });
-        let elapsed = started.elapsed();
-        let total: u64 = counts.into_iter().sum::<io::Result<u64>>()?;
+        let rate: f64 = rates.into_iter().sum::<io::Result<f64>>()?;
         report.add(
             format!("floor.disk_sync_4k.c{threads}"),
-            total as f64 / elapsed.as_secs_f64(),
+            rate,
             "ops/s",
             None,
         );
@@ -57,7 +52,7 @@ pub(super) fn disk(effort: Effort, folder: &Path, report: &mut Report) -> io::Re
     Ok(())
 }
 
-fn synced_writes(path: &Path, effort: Effort) -> io::Result<u64> {
+fn synced_writes_per_second(path: &Path, effort: Effort) -> io::Result<f64> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -66,13 +61,13 @@ fn synced_writes(path: &Path, effort: Effort) -> io::Result<u64> {
     file.write_all_at(&vec![1; FILE_LEN], 0)?;
     file.sync_all()?;
     let (block, started) = ([7; BLOCK], Instant::now());
-    let mut count = 0;
+    let mut count = 0_u64;
     while started.elapsed() < effort.duration {
         file.write_all_at(&block, (count * BLOCK as u64) % FILE_LEN as u64)?;
         file.sync_data()?;
         count += 1;
     }
-    Ok(count)
+    Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
 fn sequential_write(path: &Path) -> io::Result<f64> {

@@ -4,44 +4,20 @@
 //! arrive whole, and a response that the client does not take. A request body
 //! that stalls is watched where it is read, because while a request is being
 //! worked on nothing needs to arrive.
+//!
+//! This is also where hyper's own refusals pass, see [`refusal`].
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::Limits;
-
-/// Counts the requests of one connection that are not answered whole.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    pub(super) fn begin(&self) -> Begun {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Begun(Arc::clone(&self.0))
-    }
-
-    fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// A request that has begun; it has ended when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Begun(Arc<AtomicUsize>);
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use super::in_flight::InFlight;
+use super::{Limits, refusal};
 
 pub(super) struct Patient<S> {
     stream: S,
@@ -53,6 +29,10 @@ pub(super) struct Patient<S> {
     read_timer: Pin<Box<Sleep>>,
     write_timer: Pin<Box<Sleep>>,
     write_stalled: bool,
+    /// Everything written so far belongs to answers that are complete.
+    at_rest: bool,
+    /// What is sent in place of hyper's refusal, and how much of it was sent.
+    refusal: Option<(Vec<u8>, usize)>,
 }
 
 /// What the connection is waiting for from the client.
@@ -84,6 +64,8 @@ impl<S> Patient<S> {
             read_timer: Box::pin(tokio::time::sleep(limits.header_timeout)),
             write_timer: Box::pin(tokio::time::sleep(limits.body_timeout)),
             write_stalled: false,
+            at_rest: true,
+            refusal: None,
         }
     }
 
@@ -106,13 +88,17 @@ impl<S> Patient<S> {
     /// Ready with an error when the client has kept us waiting for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.in_flight.any() {
-            self.reading = match self.reading {
-                Reading::Frames | Reading::FramesIdle => Reading::Frames,
+            return match self.reading {
+                Reading::Frames | Reading::FramesIdle => {
+                    self.reading = Reading::Frames;
+                    self.poll_taken(cx)
+                }
+                // A response that is not taken is seen where it is written.
                 Reading::Fresh | Reading::Idle | Reading::Head | Reading::Request => {
-                    Reading::Request
+                    self.reading = Reading::Request;
+                    Poll::Pending
                 }
             };
-            return Poll::Pending;
         }
         match self.reading {
             Reading::Request => self.watch(Reading::Idle, self.idle_timeout),
@@ -123,6 +109,20 @@ impl<S> Patient<S> {
         Poll::Ready(io::Error::new(
             io::ErrorKind::TimedOut,
             "the client sent no request in time",
+        ))
+    }
+
+    /// Ready with an error when responses wait over HTTP/2 and the client grants
+    /// none of them any room: nothing is written then that could get stuck.
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(moved) = self.in_flight.last_moved() else {
+            return Poll::Pending;
+        };
+        self.read_timer.as_mut().reset(moved + self.write_timeout);
+        ready!(self.read_timer.as_mut().poll(cx));
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client takes no response",
         ))
     }
 
@@ -150,6 +150,35 @@ impl<S> Patient<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Patient<S> {
+    /// Writes our refusal in place of the one that hyper is about to write, if
+    /// it is. `None` where the bytes are an answer of ours.
+    fn poll_refuse(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        length: usize,
+    ) -> Option<Poll<io::Result<usize>>> {
+        // Bytes of an object may look like a refusal; but before those comes the
+        // head of their answer, and only then do they.
+        if self.at_rest && !self.in_flight.any() && self.reading == Reading::Head {
+            self.refusal = refusal::in_place_of(first).map(|refusal| (refusal, 0));
+        }
+        self.at_rest = false;
+        let (refusal, sent) = self.refusal.as_mut()?;
+        while let Some(rest) = refusal.get(*sent..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => {
+                    return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into())));
+                }
+                Poll::Ready(Ok(written)) => *sent += written,
+                stuck => return Some(self.written(cx, stuck)),
+            }
+        }
+        Some(Poll::Ready(Ok(length)))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -174,12 +203,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(refused) = self.poll_refuse(cx, bytes, bytes.len()) {
+            return refused;
+        }
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.at_rest |= outcome.is_ready() && !self.in_flight.any();
         self.written(cx, outcome)
     }
 
@@ -193,6 +226,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        if let Some(refused) = first.and_then(|first| self.poll_refuse(cx, first, length)) {
+            return refused;
+        }
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.written(cx, outcome)
     }

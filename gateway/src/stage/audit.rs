@@ -118,6 +118,15 @@ impl Audit {
     }
 }
 
+/// Writes down a refusal of what never became a request. Returns the id to name it by.
+pub(crate) fn refused_unread(error: &s3::Error) -> String {
+    let request_id = new_request_id();
+    metrics::counter!("sluice_requests_total", "operation" => "none", "status" => "4xx")
+        .increment(1);
+    tracing::info!(target: "sluice::access", request_id, operation = "none", code = error.code_name(), "unreadable");
+    request_id
+}
+
 /// 16 hexadecimal digits in upper case, as S3's are.
 fn new_request_id() -> String {
     let mut random = [0; 8];
