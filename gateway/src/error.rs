@@ -81,6 +81,7 @@ fn translate(cause: &StoreError) -> s3::Error {
         StoreError::VersionMissing => Code::NoSuchVersion.into(),
         StoreError::UploadMissing => Code::NoSuchUpload.into(),
         StoreError::PartMissing { number } => s3::Error::new(Code::InvalidPart).with("PartNumber", number.to_string()),
+        StoreError::Conflict => Code::ConditionalRequestConflict.into(),
         StoreError::PreconditionFailed => Code::PreconditionFailed.into(),
         StoreError::WriteQuorumLost { .. } => s3::Error::new(Code::ServiceUnavailable)
             .because("Too few drives can be written. The change was not acknowledged; check the drives and try again."),

@@ -22,8 +22,8 @@ use crate::list::{Entry, ListQuery, UploadMarker, UploadQuery};
 use crate::memory::Memory;
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Metadata, NewBucket, NewObject, NewUpload, Object, Part, Precondition, Timestamp, Upload,
-    UploadedPart,
+    Bucket, Metadata, NewBucket, NewObject, NewUpload, Object, Part, Precondition, Timestamp,
+    Upload, UploadedPart,
 };
 use crate::store::{Deleted, Staged, Store};
 
@@ -83,6 +83,7 @@ behaviours! {
     only_an_empty_bucket_is_deleted,
     documents_of_a_bucket_are_amended_together,
     nothing_is_done_in_a_bucket_that_does_not_exist,
+    nothing_is_done_in_a_later_bucket_of_the_same_name,
     an_object_of_any_size_is_read_back_whole_and_in_ranges,
     bytes_are_the_same_however_they_are_cut_into_writes,
     what_is_remembered_with_an_object_is_given_back,
@@ -94,6 +95,7 @@ behaviours! {
     of_many_writers_that_ask_for_absence_one_wins,
     of_many_writers_that_match_one_etag_one_wins,
     documents_of_an_object_are_amended_and_nothing_else,
+    an_amendment_is_of_the_object_that_was_meant,
     amendments_at_the_same_time_are_all_kept,
     keys_of_every_kind_are_kept_apart,
     a_listing_is_what_the_naive_listing_is,
@@ -229,16 +231,22 @@ macro_rules! refused {
 }
 
 impl Tester {
-    async fn create(&self, name: &str) -> Result<BucketName> {
+    async fn create(&self, name: &str) -> Result<Arc<Bucket>> {
         let bucket = NewBucket {
             name: bucket_name(name),
             owner: OWNER.to_owned(),
             documents: Documents::default(),
         };
-        Ok(self.0.create_bucket(bucket).await?.name.clone())
+        self.0.create_bucket(bucket).await
     }
 
-    async fn stage(&self, bucket: &BucketName, bytes: &Bytes) -> Result<Staged> {
+    /// Another bucket in the place of an empty one.
+    async fn recreate(&self, bucket: &Bucket) -> Result<Arc<Bucket>> {
+        self.0.delete_bucket(bucket).await?;
+        self.create(bucket.name.as_str()).await
+    }
+
+    async fn stage(&self, bucket: &Bucket, bytes: &Bytes) -> Result<Staged> {
         let mut sink = self.0.stage(bucket, Some(bytes.len() as u64)).await?;
         for at in (0..bytes.len()).step_by(64 * 1024) {
             let end = bytes.len().min(at + 64 * 1024);
@@ -249,14 +257,14 @@ impl Tester {
         Ok(staged)
     }
 
-    async fn put(&self, bucket: &BucketName, name: &str, bytes: &Bytes) -> Result<Arc<Object>> {
+    async fn put(&self, bucket: &Bucket, name: &str, bytes: &Bytes) -> Result<Arc<Object>> {
         let object = new_object(name, &format!("etag of {}", bytes.len()));
         self.put_if(bucket, object, bytes, Precondition::None).await
     }
 
     async fn put_if(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         object: NewObject,
         bytes: &Bytes,
         precondition: Precondition,
@@ -270,19 +278,19 @@ impl Tester {
         Ok(chunks.concat().into())
     }
 
-    async fn get(&self, bucket: &BucketName, name: &str) -> Result<Bytes> {
+    async fn get(&self, bucket: &Bucket, name: &str) -> Result<Bytes> {
         let object = self.0.object(bucket, &key(name), None).await?;
         self.read(&object, 0..object.size).await
     }
 
-    async fn delete(&self, bucket: &BucketName, name: &str) -> Result<Deleted> {
+    async fn delete(&self, bucket: &Bucket, name: &str) -> Result<Deleted> {
         let none = Precondition::None;
         self.0.delete(bucket, &key(name), None, none).await
     }
 
     async fn put_part(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         upload: &Upload,
         number: u16,
         etag: &str,
@@ -302,7 +310,7 @@ impl Tester {
 
     async fn complete(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         upload: &Upload,
         parts: &[(u16, &str)],
         precondition: Precondition,
@@ -319,7 +327,7 @@ impl Tester {
             .await
     }
 
-    async fn keys(&self, bucket: &BucketName) -> Result<Vec<String>> {
+    async fn keys(&self, bucket: &Bucket) -> Result<Vec<String>> {
         let query = ListQuery {
             limit: 10_000,
             ..ListQuery::default()
@@ -421,10 +429,10 @@ async fn only_an_empty_bucket_is_deleted(t: Tester) -> Result<()> {
     refused!(t.0.delete_bucket(&bucket).await, Error::BucketNotEmpty);
     t.0.abort_upload(&bucket, &upload.key, upload.id).await?;
     t.0.delete_bucket(&bucket).await?;
-    refused!(t.0.bucket(&bucket).await, Error::BucketMissing);
+    refused!(t.0.bucket(&bucket.name).await, Error::BucketMissing);
     refused!(t.0.delete_bucket(&bucket).await, Error::BucketMissing);
 
-    t.create("bucket").await?;
+    let bucket = t.create("bucket").await?;
     assert_eq!(t.keys(&bucket).await?, [] as [&str; 0]);
     refused!(t.get(&bucket, "key").await, Error::ObjectMissing);
     Ok(())
@@ -455,7 +463,7 @@ async fn documents_of_a_bucket_are_amended_together(t: Tester) -> Result<()> {
     for (changes, expected) in cases {
         let amended = t.0.amend_bucket(&bucket, amendment(changes)).await?;
         assert_eq!(amended.documents, documents(expected), "after {changes:?}");
-        assert_eq!(t.0.bucket(&bucket).await?, amended);
+        assert_eq!(t.0.bucket(&bucket.name).await?, amended);
         let listed = t.0.list_buckets(OWNER, None, 10).await?.entries;
         assert_eq!(listed, [amended]);
     }
@@ -463,6 +471,49 @@ async fn documents_of_a_bucket_are_amended_together(t: Tester) -> Result<()> {
 }
 
 async fn nothing_is_done_in_a_bucket_that_does_not_exist(t: Tester) -> Result<()> {
+    let missing = t.create("missing").await?;
+    t.0.delete_bucket(&missing).await?;
+    refused!(t.0.bucket(&missing.name).await, Error::BucketMissing);
+    nothing_is_done_in(&missing, &t).await
+}
+
+async fn nothing_is_done_in_a_later_bucket_of_the_same_name(t: Tester) -> Result<()> {
+    let first = t.create("bucket").await?;
+    let bytes = pattern(10, 1);
+    let object = t.put(&first, "key", &bytes).await?;
+    let large = pattern(2_000_000, 1);
+    let (small, staged) = (
+        t.stage(&first, &bytes).await?,
+        t.stage(&first, &large).await?,
+    );
+    t.delete(&first, "key").await?;
+    let second = t.recreate(&first).await?;
+    assert_ne!(first.id, second.id, "the ids of two buckets");
+    for staged in [small, staged] {
+        let put =
+            t.0.put(&first, new_object("key", "e"), staged, Precondition::None);
+        refused!(put.await, Error::BucketMissing);
+    }
+    assert_eq!(t.keys(&second).await?, [] as [&str; 0]);
+    let kept = t.put(&second, "key", &bytes).await?;
+    let changes = || amendment(&[("acl/acl", Some("of another"))]);
+    refused!(
+        t.0.amend_object(&first, &object, changes()).await,
+        Error::BucketMissing
+    );
+    // An object of the one bucket is not one of the other.
+    refused!(
+        t.0.amend_object(&second, &object, changes()).await,
+        Error::Conflict
+    );
+    nothing_is_done_in(&first, &t).await?;
+    assert_eq!(t.0.bucket(&second.name).await?, second);
+    assert_same(&*t.0.object(&second, &key("key"), None).await?, &kept);
+    Ok(())
+}
+
+/// In a bucket that was deleted, whether there is another one of its name or not.
+async fn nothing_is_done_in(b: &Bucket, t: &Tester) -> Result<()> {
     let there = t.create("there").await?;
     let object = t.put(&there, "key", &pattern(10, 1)).await?;
     let upload = t.0.create_upload(&there, new_upload("key")).await?;
@@ -476,8 +527,7 @@ async fn nothing_is_done_in_a_bucket_that_does_not_exist(t: Tester) -> Result<()
         modified: Timestamp::now(),
         metadata: Metadata::new(),
     };
-    let (b, k, id) = (&bucket_name("missing"), &key("key"), upload.id);
-    refused!(t.0.bucket(b).await, Error::BucketMissing);
+    let (k, id) = (&key("key"), upload.id);
     refused!(t.0.delete_bucket(b).await, Error::BucketMissing);
     refused!(
         t.0.amend_bucket(b, amendment(&[])).await,
@@ -497,7 +547,7 @@ async fn nothing_is_done_in_a_bucket_that_does_not_exist(t: Tester) -> Result<()
     );
     refused!(t.0.delete(b, k, None, none()).await, Error::BucketMissing);
     refused!(
-        t.0.amend_object(b, k, None, amendment(&[])).await,
+        t.0.amend_object(b, &object, amendment(&[])).await,
         Error::BucketMissing
     );
     refused!(
@@ -624,7 +674,8 @@ async fn bytes_are_the_same_however_they_are_cut_into_writes(t: Tester) -> Resul
 fn assert_same(one: &Object, other: &Object) {
     let facts = |object: &Object| {
         (
-            (object.key.clone(), object.version, object.owner.clone()),
+            (object.key.clone(), object.version, object.id),
+            object.owner.clone(),
             (object.size, object.etag.clone(), object.modified),
             (object.metadata.clone(), object.documents.clone()),
             object.parts.clone(),
@@ -740,9 +791,7 @@ async fn a_version_is_named_exactly(t: Tester) -> Result<()> {
     t.put(&bucket, "key", &pattern(10, 1)).await?;
     let (null, unknown) = (Some(VersionId::Null), Some(VersionId::Id(7)));
     let (k, missing) = (key("key"), key("missing"));
-    let change = || amendment(&[("a/b", Some("c"))]);
     t.0.object(&bucket, &k, null).await?;
-    t.0.amend_object(&bucket, &k, null, change()).await?;
     refused!(
         t.0.object(&bucket, &k, unknown).await,
         Error::VersionMissing
@@ -753,14 +802,6 @@ async fn a_version_is_named_exactly(t: Tester) -> Result<()> {
     );
     refused!(
         t.0.object(&bucket, &missing, None).await,
-        Error::ObjectMissing
-    );
-    refused!(
-        t.0.amend_object(&bucket, &k, unknown, change()).await,
-        Error::VersionMissing
-    );
-    refused!(
-        t.0.amend_object(&bucket, &missing, None, change()).await,
         Error::ObjectMissing
     );
     for (version, removed) in [(unknown, None), (null, null), (null, None)] {
@@ -883,7 +924,7 @@ async fn of_many_writers_that_match_one_etag_one_wins(t: Tester) -> Result<()> {
 
 async fn one_writer_won(
     t: &Tester,
-    bucket: &BucketName,
+    bucket: &Bucket,
     name: &str,
     size: usize,
     results: Vec<Result<Arc<Object>>>,
@@ -922,7 +963,7 @@ async fn documents_of_an_object_are_amended_and_nothing_else(t: Tester) -> Resul
             ("tag/tags", None),
             ("hold/hold", Some("on")),
         ]);
-        let amended = t.0.amend_object(&bucket, &put.key, None, change).await?;
+        let amended = t.0.amend_object(&bucket, &put, change).await?;
         let mut expected = Object::clone(&put);
         expected.documents = documents(&[("acl/acl", "public"), ("hold/hold", "on")]);
         assert_same(&amended, &expected);
@@ -932,15 +973,41 @@ async fn documents_of_an_object_are_amended_and_nothing_else(t: Tester) -> Resul
     Ok(())
 }
 
+async fn an_amendment_is_of_the_object_that_was_meant(t: Tester) -> Result<()> {
+    let bucket = t.create("bucket").await?;
+    let change = || amendment(&[("acl/acl", Some("public"))]);
+    for size in [0, 10, 2_000_000] {
+        let bytes = pattern(size, 1);
+        let meant = t.put(&bucket, "key", &bytes).await?;
+        // Alike in all but that it is another.
+        let other = t.put(&bucket, "key", &bytes).await?;
+        refused!(
+            t.0.amend_object(&bucket, &meant, change()).await,
+            Error::Conflict
+        );
+        assert_same(&*t.0.object(&bucket, &key("key"), None).await?, &other);
+        let amended = t.0.amend_object(&bucket, &other, change()).await?;
+        // It is the same object as before the amendment.
+        t.0.amend_object(&bucket, &other, change()).await?;
+        t.0.amend_object(&bucket, &amended, change()).await?;
+        t.delete(&bucket, "key").await?;
+        refused!(
+            t.0.amend_object(&bucket, &other, change()).await,
+            Error::ObjectMissing
+        );
+    }
+    Ok(())
+}
+
 async fn amendments_at_the_same_time_are_all_kept(t: Tester) -> Result<()> {
     let bucket = t.create("bucket").await?;
     let object = t.put(&bucket, "key", &pattern(10, 1)).await?;
     let names: Vec<String> = (0..32).map(|n| format!("plugin/{n:02}")).collect();
-    let (store, bucket, key) = (&t.0, &bucket, &object.key);
+    let (store, bucket, object) = (&t.0, &bucket, &object);
     let results = join_all(names.iter().map(|name| async move {
         let change = || amendment(&[(name.as_str(), Some(name.as_str()))]);
         store.amend_bucket(bucket, change()).await?;
-        store.amend_object(bucket, key, None, change()).await
+        store.amend_object(bucket, object, change()).await
     }))
     .await;
     for result in results {
@@ -948,8 +1015,8 @@ async fn amendments_at_the_same_time_are_all_kept(t: Tester) -> Result<()> {
     }
     let expected: Vec<_> = names.iter().map(|n| (n.as_str(), n.as_str())).collect();
     let expected = documents(&expected);
-    assert_eq!(t.0.bucket(bucket).await?.documents, expected);
-    let object = t.0.object(bucket, key, None).await?;
+    assert_eq!(t.0.bucket(&bucket.name).await?.documents, expected);
+    let object = t.0.object(bucket, &object.key, None).await?;
     assert_eq!(object.documents, expected);
     Ok(())
 }
@@ -1577,7 +1644,7 @@ async fn a_copy_outlives_its_source(t: Tester) -> Result<()> {
             t.put(&source, "unrelated", &pattern(size, 5)).await?;
             for bucket in [&target, &source] {
                 let copy = t.get(bucket, "copy").await?;
-                assert!(copy == bytes, "a copy of {size} bytes in {bucket}");
+                assert!(copy == bytes, "a copy of {size} bytes in {}", bucket.name);
             }
         }
     }
@@ -1630,7 +1697,7 @@ struct Twins {
 impl Twins {
     /// What both answered to the same thing, as text.
     async fn step(&mut self, random: &mut Random) -> [String; 2] {
-        let bucket = bucket_name(random.pick::<&str>(&["one", "two"]));
+        let within = bucket_name(random.pick::<&str>(&["one", "two"]));
         let name = *random.pick(&["a", "a/b", "a/c", "b", "b//c", "ü"]);
         let size = *random.pick(&[0, 1, 100, 8192, 8193, 70_000, 140_000, 1_200_000]);
         let bytes = pattern(size, random.next());
@@ -1643,7 +1710,7 @@ impl Twins {
         };
         let kind = random.below(16);
         if kind == 0 {
-            return self.start_upload(&bucket, name).await;
+            return self.start_upload(&within, name).await;
         }
         let upload = match self.uploads.len() as u64 {
             0 => None,
@@ -1668,8 +1735,19 @@ impl Twins {
                 documents: documents(&[("plugin/doc", &etag)]),
                 ..new_object(name, &etag)
             };
+            if kind == 1 {
+                let created = t.create(within.as_str()).await;
+                *answer = told(created, |bucket| bucket.name.to_string());
+                continue;
+            }
+            let bucket = match t.0.bucket(&within).await {
+                Ok(bucket) => bucket,
+                missing => {
+                    *answer = told(missing, |_| String::new());
+                    continue;
+                }
+            };
             *answer = match (kind, upload) {
-                (1, _) => told(t.create(bucket.as_str()).await, |name| name.to_string()),
                 (2, _) if a % 4 == 0 => told(t.0.delete_bucket(&bucket).await, |()| String::new()),
                 (2..=5, _) => {
                     let put = t.put_if(&bucket, object, &bytes, precondition.clone());
@@ -1682,9 +1760,8 @@ impl Twins {
                 }
                 (8, _) => {
                     let change = amendment(&[("plugin/more", (a % 2 == 0).then_some("m"))]);
-                    let k = key(name);
-                    let amend = t.0.amend_object(&bucket, &k, None, change);
-                    told(amend.await, |object| facts(&object))
+                    let amended = t.amend(&bucket, name, change).await;
+                    told(amended, |object| facts(&object))
                 }
                 (9, _) => told(t.0.list_objects(&bucket, &query).await, |page| {
                     format!("{:?} {}", shown(&page.entries), page.truncated)
@@ -1713,8 +1790,8 @@ impl Twins {
 
     async fn start_upload(&mut self, bucket: &BucketName, name: &str) -> [String; 2] {
         let [store, model] = &self.stores;
-        let one = store.0.create_upload(bucket, new_upload(name)).await;
-        let other = model.0.create_upload(bucket, new_upload(name)).await;
+        let one = store.start_upload(bucket, name).await;
+        let other = model.start_upload(bucket, name).await;
         if let (Ok(one), Ok(other)) = (&one, &other) {
             self.uploads.push([one.clone(), other.clone()]);
         }
@@ -1723,8 +1800,18 @@ impl Twins {
 }
 
 impl Tester {
+    async fn start_upload(&self, bucket: &BucketName, name: &str) -> Result<Upload> {
+        let bucket = self.0.bucket(bucket).await?;
+        self.0.create_upload(&bucket, new_upload(name)).await
+    }
+
+    async fn amend(&self, bucket: &Bucket, name: &str, change: Amendment) -> Result<Arc<Object>> {
+        let object = self.0.object(bucket, &key(name), None).await?;
+        self.0.amend_object(bucket, &object, change).await
+    }
+
     /// Reads a piece of an object, placed by two random numbers.
-    async fn read_piece(&self, bucket: &BucketName, name: &str, a: u64, b: u64) -> Result<Bytes> {
+    async fn read_piece(&self, bucket: &Bucket, name: &str, a: u64, b: u64) -> Result<Bytes> {
         let object = self.0.object(bucket, &key(name), None).await?;
         let (a, b) = (a % (object.size + 1), b % (object.size + 1));
         self.read(&object, a.min(b)..a.max(b)).await
@@ -1738,11 +1825,12 @@ fn told<T>(result: Result<T>, show: impl FnOnce(T) -> String) -> String {
     }
 }
 
-/// What two stores must agree on: all but the time and the place.
+/// What two stores must agree on: all but the id, the time and the place.
 fn facts(object: &Object) -> String {
     let Object {
         key,
         version,
+        id: _,
         owner,
         size,
         etag,

@@ -16,6 +16,9 @@ pub enum Error {
     ObjectMissing,
     #[error("the object has no such version")]
     VersionMissing,
+    /// What was decided on is gone, and something else has its name.
+    #[error("the object was replaced by another one meanwhile")]
+    Conflict,
     #[error("the multipart upload does not exist")]
     UploadMissing,
     #[error("part {number} was not uploaded, or is not the one that was named")]

@@ -26,6 +26,7 @@ pub struct Memory(Mutex<State>);
 struct State {
     buckets: BTreeMap<BucketName, Contents>,
     upload_id_last: u128,
+    id_last: u128,
 }
 
 #[derive(Debug)]
@@ -54,8 +55,16 @@ impl Memory {
 }
 
 impl State {
-    fn contents(&mut self, name: &BucketName) -> Result<&mut Contents> {
-        self.buckets.get_mut(name).ok_or(Error::BucketMissing)
+    fn contents(&mut self, bucket: &Bucket) -> Result<&mut Contents> {
+        self.buckets
+            .get_mut(&bucket.name)
+            .filter(|contents| contents.bucket.id == bucket.id)
+            .ok_or(Error::BucketMissing)
+    }
+
+    fn next_id(&mut self) -> u128 {
+        self.id_last += 1;
+        self.id_last
     }
 
     fn next_upload_id(&mut self) -> UploadId {
@@ -87,7 +96,13 @@ impl Contents {
         precondition.check(current)
     }
 
-    fn insert(&mut self, object: NewObject, parts: Vec<Part>, data: Bytes) -> Arc<Object> {
+    fn insert(
+        &mut self,
+        id: u128,
+        object: NewObject,
+        parts: Vec<Part>,
+        data: Bytes,
+    ) -> Arc<Object> {
         let NewObject {
             key,
             owner,
@@ -98,6 +113,7 @@ impl Contents {
         let object = Arc::new(Object {
             key: key.clone(),
             version: VersionId::Null,
+            id,
             owner,
             size: data.len() as u64,
             etag,
@@ -177,6 +193,7 @@ impl Store for Memory {
         }
         let bucket = Arc::new(Bucket {
             name: bucket.name,
+            id: state.next_id(),
             owner: bucket.owner,
             created: Timestamp::now(),
             versioning: Versioning::Never,
@@ -192,7 +209,9 @@ impl Store for Memory {
     }
 
     async fn bucket(&self, name: &BucketName) -> Result<Arc<Bucket>> {
-        Ok(self.state().contents(name)?.bucket.clone())
+        let state = self.state();
+        let contents = state.buckets.get(name).ok_or(Error::BucketMissing)?;
+        Ok(contents.bucket.clone())
     }
 
     async fn list_buckets(
@@ -211,26 +230,26 @@ impl Store for Memory {
         Ok(plain_page(buckets, limit))
     }
 
-    async fn delete_bucket(&self, name: &BucketName) -> Result<()> {
+    async fn delete_bucket(&self, bucket: &Bucket) -> Result<()> {
         let mut state = self.state();
-        let contents = state.contents(name)?;
+        let contents = state.contents(bucket)?;
         if !contents.objects.is_empty() || !contents.uploads.is_empty() {
             return Err(Error::BucketNotEmpty);
         }
-        state.buckets.remove(name);
+        state.buckets.remove(&bucket.name);
         Ok(())
     }
 
-    async fn amend_bucket(&self, name: &BucketName, amendment: Amendment) -> Result<Arc<Bucket>> {
+    async fn amend_bucket(&self, bucket: &Bucket, amendment: Amendment) -> Result<Arc<Bucket>> {
         let mut state = self.state();
-        let bucket = &mut state.contents(name)?.bucket;
+        let bucket = &mut state.contents(bucket)?.bucket;
         Arc::make_mut(bucket).documents.amend(&amendment);
         Ok(bucket.clone())
     }
 
     async fn object(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
     ) -> Result<Arc<Object>> {
@@ -246,7 +265,7 @@ impl Store for Memory {
 
     async fn list_objects(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         query: &ListQuery,
     ) -> Result<Delimited<Arc<Object>>> {
         let mut state = self.state();
@@ -262,32 +281,33 @@ impl Store for Memory {
         Ok(page(objects, &query.prefix, delimiter, after, query.limit))
     }
 
-    async fn stage(&self, bucket: &BucketName, _length: Option<u64>) -> Result<Box<dyn Sink>> {
+    async fn stage(&self, bucket: &Bucket, _length: Option<u64>) -> Result<Box<dyn Sink>> {
         self.state().contents(bucket)?;
         Ok(Box::new(MemorySink::default()))
     }
 
-    async fn share(&self, object: &Object, target: &BucketName) -> Result<Option<Staged>> {
+    async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>> {
         self.state().contents(target)?;
         Ok(Some(Staged::new(object.size, content(object).clone())))
     }
 
     async fn put(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         object: NewObject,
         data: Staged,
         precondition: Precondition,
     ) -> Result<Arc<Object>> {
         let mut state = self.state();
+        let id = state.next_id();
         let contents = state.contents(bucket)?;
         contents.check(&object.key, &precondition)?;
-        Ok(contents.insert(object, Vec::new(), data.into_token()))
+        Ok(contents.insert(id, object, Vec::new(), data.into_token()))
     }
 
     async fn delete(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
         precondition: Precondition,
@@ -307,18 +327,20 @@ impl Store for Memory {
 
     async fn amend_object(
         &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version: Option<VersionId>,
+        bucket: &Bucket,
+        object: &Object,
         amendment: Amendment,
     ) -> Result<Arc<Object>> {
         let mut state = self.state();
-        let object = state.contents(bucket)?.object(key, version)?;
-        Arc::make_mut(object).documents.amend(&amendment);
-        Ok(object.clone())
+        let current = state.contents(bucket)?.object(&object.key, None)?;
+        if current.id != object.id {
+            return Err(Error::Conflict);
+        }
+        Arc::make_mut(current).documents.amend(&amendment);
+        Ok(current.clone())
     }
 
-    async fn create_upload(&self, bucket: &BucketName, upload: NewUpload) -> Result<Upload> {
+    async fn create_upload(&self, bucket: &Bucket, upload: NewUpload) -> Result<Upload> {
         let mut state = self.state();
         let id = state.next_upload_id();
         let contents = state.contents(bucket)?;
@@ -339,14 +361,14 @@ impl Store for Memory {
         Ok(upload)
     }
 
-    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
+    async fn upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<Upload> {
         let mut state = self.state();
         Ok(state.contents(bucket)?.upload(key, id)?.upload.clone())
     }
 
     async fn put_part(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         part: UploadedPart,
@@ -360,7 +382,7 @@ impl Store for Memory {
 
     async fn list_parts(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         after: Option<PartNumber>,
@@ -377,7 +399,7 @@ impl Store for Memory {
 
     async fn list_uploads(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         query: &UploadQuery,
     ) -> Result<Delimited<Upload>> {
         let mut state = self.state();
@@ -408,13 +430,14 @@ impl Store for Memory {
 
     async fn complete_upload(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         id: UploadId,
         parts: &[(PartNumber, String)],
         object: NewObject,
         precondition: Precondition,
     ) -> Result<Arc<Object>> {
         let mut state = self.state();
+        let object_id = state.next_id();
         let contents = state.contents(bucket)?;
         let uploaded = &contents.upload(&object.key, id)?.parts;
         let mut data = BytesMut::new();
@@ -433,10 +456,10 @@ impl Store for Memory {
         }
         contents.check(&object.key, &precondition)?;
         contents.uploads.remove(&(object.key.clone(), id));
-        Ok(contents.insert(object, named, data.freeze()))
+        Ok(contents.insert(object_id, object, named, data.freeze()))
     }
 
-    async fn abort_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<()> {
+    async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()> {
         let mut state = self.state();
         let uploads = &mut state.contents(bucket)?.uploads;
         match uploads.remove(&(key.clone(), id)) {

@@ -38,6 +38,8 @@ pub enum Versioning {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     pub name: BucketName,
+    /// What no other bucket ever has, not even a later one of the same name.
+    pub id: u128,
     /// The id of the account that owns the bucket.
     pub owner: String,
     pub created: Timestamp,
@@ -61,6 +63,9 @@ pub type Metadata = BTreeMap<String, String>;
 pub struct Object {
     pub key: ObjectKey,
     pub version: VersionId,
+    /// What no other object ever has, not even a later one under the same key.
+    /// An amendment does not change it.
+    pub id: u128,
     /// The id of the account that owns the object.
     pub owner: String,
     pub size: u64,

@@ -26,6 +26,11 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 /// What a method has acknowledged with `Ok` is durable and visible to every
 /// later call. What it has refused has changed nothing, but for
 /// [`crate::Error::WriteQuorumLost`], which leaves it open.
+///
+/// A bucket or an object that is handed in is that very one, as the caller has
+/// seen it, not whatever has its name by now: what was decided on the one is not
+/// done to another. Where the bucket is gone, or is another one, the answer is
+/// [`crate::Error::BucketMissing`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     async fn create_bucket(&self, bucket: NewBucket) -> Result<Arc<Bucket>>;
@@ -39,13 +44,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Arc<Bucket>>>;
     /// Only an empty bucket can be deleted.
-    async fn delete_bucket(&self, name: &BucketName) -> Result<()>;
-    async fn amend_bucket(&self, name: &BucketName, amendment: Amendment) -> Result<Arc<Bucket>>;
+    async fn delete_bucket(&self, bucket: &Bucket) -> Result<()>;
+    async fn amend_bucket(&self, bucket: &Bucket, amendment: Amendment) -> Result<Arc<Bucket>>;
 
     /// The current version, or the one named.
     async fn object(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
     ) -> Result<Arc<Object>>;
@@ -54,20 +59,20 @@ pub trait Store: Send + Sync + 'static {
     async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream>;
     async fn list_objects(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         query: &ListQuery,
     ) -> Result<Delimited<Arc<Object>>>;
 
     /// Opens a place for bytes that do not belong to any object yet. `length` is
     /// how many will come, where it is known.
-    async fn stage(&self, bucket: &BucketName, length: Option<u64>) -> Result<Box<dyn Sink>>;
+    async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>>;
     /// Stages the bytes of an object of this store without moving them, or says
     /// with `None` that they must be read and written anew.
-    async fn share(&self, object: &Object, target: &BucketName) -> Result<Option<Staged>>;
+    async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>>;
     /// Makes staged bytes the current version of a key.
     async fn put(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         object: NewObject,
         data: Staged,
         precondition: Precondition,
@@ -75,25 +80,26 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes the current version or the one named; deleting what is not there succeeds.
     async fn delete(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
         precondition: Precondition,
     ) -> Result<Deleted>;
+    /// Refuses with [`crate::Error::Conflict`] where another object has taken
+    /// the place of this one.
     async fn amend_object(
         &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version: Option<VersionId>,
+        bucket: &Bucket,
+        object: &Object,
         amendment: Amendment,
     ) -> Result<Arc<Object>>;
 
-    async fn create_upload(&self, bucket: &BucketName, upload: NewUpload) -> Result<Upload>;
-    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload>;
+    async fn create_upload(&self, bucket: &Bucket, upload: NewUpload) -> Result<Upload>;
+    async fn upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<Upload>;
     /// Makes staged bytes a part of an upload; replaces a part of the same number.
     async fn put_part(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         part: UploadedPart,
@@ -102,28 +108,25 @@ pub trait Store: Send + Sync + 'static {
     /// The parts of an upload by number, after `after`.
     async fn list_parts(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         after: Option<PartNumber>,
         limit: usize,
     ) -> Result<Page<UploadedPart>>;
-    async fn list_uploads(
-        &self,
-        bucket: &BucketName,
-        query: &UploadQuery,
-    ) -> Result<Delimited<Upload>>;
+    async fn list_uploads(&self, bucket: &Bucket, query: &UploadQuery)
+    -> Result<Delimited<Upload>>;
     /// Makes the named parts, each with the etag it must have, one object, in
     /// this order. No data moves. The parts that are not named are dropped.
     async fn complete_upload(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         id: UploadId,
         parts: &[(PartNumber, String)],
         object: NewObject,
         precondition: Precondition,
     ) -> Result<Arc<Object>>;
-    async fn abort_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<()>;
+    async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()>;
 
     /// How every drive is doing, for readiness and metrics.
     fn drives(&self) -> Vec<DriveStatus>;

@@ -336,6 +336,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Resource {
         bucket: bucket.map(|(name, owner)| {
             Arc::new(Bucket {
                 name: name.clone(),
+                id: 1,
                 owner,
                 created: Timestamp(0),
                 versioning: storage::Versioning::Never,
@@ -346,6 +347,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Resource {
             Arc::new(Object {
                 key: key.clone(),
                 version: VersionId::Null,
+                id: 1,
                 owner,
                 size: 0,
                 etag: String::new(),

@@ -65,6 +65,7 @@ impl Get {
             access,
             bucket: Some(Arc::new(Bucket {
                 name: bucket,
+                id: 1,
                 owner: OWNER.to_owned(),
                 created: Timestamp::now(),
                 versioning: Versioning::Never,
@@ -73,6 +74,7 @@ impl Get {
             object: Some(Arc::new(Object {
                 key,
                 version: VersionId::Null,
+                id: 1,
                 owner: OWNER.to_owned(),
                 size: 4096,
                 etag: "0".repeat(32),

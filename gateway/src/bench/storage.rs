@@ -8,7 +8,8 @@ use bytes::Bytes;
 use erasure::{Engine, Fsync, Options};
 use futures_util::StreamExt;
 use storage::{
-    BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, ObjectKey, Precondition, Store,
+    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, ObjectKey,
+    Precondition, Store,
 };
 
 use super::client::Rate;
@@ -37,9 +38,9 @@ pub(super) async fn measure(
     };
     let store: Arc<dyn Store> = tokio::task::spawn_blocking(open).await??;
     let bucket = BucketName::parse("bench")?;
-    store
+    let bucket = store
         .create_bucket(NewBucket {
-            name: bucket.clone(),
+            name: bucket,
             owner: "bench".to_owned(),
             documents: Documents::default(),
         })
@@ -115,7 +116,7 @@ async fn with_client(
 
 async fn put(
     store: Arc<dyn Store>,
-    bucket: BucketName,
+    bucket: Arc<Bucket>,
     client: usize,
     size: Size,
 ) -> Result<(), BoxError> {
@@ -137,7 +138,7 @@ async fn put(
     Ok(())
 }
 
-async fn get(store: Arc<dyn Store>, bucket: BucketName, client: usize) -> Result<(), BoxError> {
+async fn get(store: Arc<dyn Store>, bucket: Arc<Bucket>, client: usize) -> Result<(), BoxError> {
     let object = store.object(&bucket, &key(client)?, None).await?;
     let mut stream = store.read(&object, 0..object.size).await?;
     while let Some(bytes) = stream.next().await {

@@ -10,7 +10,7 @@ use crate::stage::{Cleared, Reply};
 pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
     let id = upload_id(&request.head.query)?;
     store
-        .abort_upload(request.bucket_name()?, request.key()?, id)
+        .abort_upload(request.bucket()?, request.key()?, id)
         .await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

@@ -5,7 +5,7 @@ use s3::checksum;
 use s3::listing::upload_id;
 use s3::xml::CompletedPart;
 use s3::{Algorithm, Code, Head};
-use storage::{BucketName, NewObject, ObjectKey, PartNumber, Store, UploadId, UploadedPart};
+use storage::{Bucket, NewObject, ObjectKey, PartNumber, Store, UploadId, UploadedPart};
 
 use super::answer::CHECKSUM_TYPE;
 use super::upload::UploadChecksum;
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let id = upload_id(&request.head.query)?;
     let payload = request.payload()?;
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
-    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let (bucket, key) = (request.bucket()?, request.key()?);
     let upload = store.upload(bucket, key, id).await?;
 
     let body = body
@@ -67,13 +67,15 @@ pub(crate) async fn run(
 
     let location = format!("http://{}{}", request.head.host, request.head.path);
     Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
-        &location, bucket, &stored,
+        &location,
+        &bucket.name,
+        &stored,
     )))
 }
 
 async fn uploaded_parts(
     store: &dyn Store,
-    bucket: &BucketName,
+    bucket: &Bucket,
     key: &ObjectKey,
     id: UploadId,
 ) -> Result<Vec<UploadedPart>> {

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use md5::{Digest, Md5};
 use s3::conditional::Outcome;
 use s3::{Code, Conditions, Payload};
-use storage::{BucketName, Object, Staged, Store};
+use storage::{Bucket, Object, Staged, Store};
 
 use crate::error::Result;
 use crate::stage::Cleared;
@@ -39,7 +39,7 @@ pub(super) async fn transfer(
     store: &dyn Store,
     source: &Object,
     range: Range<u64>,
-    target: &BucketName,
+    target: &Bucket,
 ) -> Result<(Staged, [u8; 16])> {
     let mut sink = store.stage(target, Some(range.end - range.start)).await?;
     let mut md5 = Md5::new();

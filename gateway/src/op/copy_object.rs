@@ -30,7 +30,7 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
             .into());
     }
 
-    let bucket = request.bucket_name()?;
+    let bucket = request.bucket()?;
     let staged = match store.share(source, bucket).await? {
         Some(staged) => staged,
         None => {

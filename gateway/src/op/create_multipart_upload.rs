@@ -22,10 +22,13 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
         metadata,
         documents: request.object_documents(),
     };
-    let bucket = request.bucket_name()?;
+    let bucket = request.bucket()?;
     let upload = store.create_upload(bucket, upload).await?;
 
-    let mut reply = Reply::xml(s3::xml::initiate_multipart_upload_result(bucket, &upload));
+    let mut reply = Reply::xml(s3::xml::initiate_multipart_upload_result(
+        &bucket.name,
+        &upload,
+    ));
     if let Some(checksum) = &checksum {
         set(
             &mut reply.headers,

@@ -10,12 +10,7 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
     let version = request.head.version;
     store
-        .delete(
-            request.bucket_name()?,
-            request.key()?,
-            version,
-            precondition,
-        )
+        .delete(request.bucket()?, request.key()?, version, precondition)
         .await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

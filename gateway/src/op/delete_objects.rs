@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use host::{Resource, Run};
 use s3::xml::{DeleteOutcome, DeleteRequest, DeleteTarget};
 use s3::{Access, Action, Code};
-use storage::{BucketName, Deleted, Error as StoreError, Precondition, Store};
+use storage::{Bucket, Deleted, Error as StoreError, Precondition, Store};
 
 use crate::error::{Error, Result};
 use crate::pipeline::Exchange;
@@ -36,7 +36,7 @@ pub(crate) async fn run(
         return Err(Code::MissingRequestBodyError.into());
     }
     let DeleteRequest { quiet, targets } = s3::xml::parse_delete(&body)?;
-    let bucket = request.bucket_name()?;
+    let bucket = request.bucket()?;
 
     let mut permitted = Vec::with_capacity(targets.len());
     for target in targets {
@@ -71,10 +71,7 @@ async fn authorize(
         None => Action::DeleteObject,
     };
     let bucket = request.bucket()?;
-    let object = match store
-        .object(&bucket.name, &target.key, target.version)
-        .await
-    {
+    let object = match store.object(bucket, &target.key, target.version).await {
         Ok(object) => Some(object),
         Err(StoreError::ObjectMissing | StoreError::VersionMissing) => None,
         Err(error) => return Err(error.into()),
@@ -95,7 +92,7 @@ async fn authorize(
 
 async fn delete(
     store: &dyn Store,
-    bucket: &BucketName,
+    bucket: &Bucket,
     target: &DeleteTarget,
 ) -> Result<Deleted, Error> {
     let precondition = match &target.etag {

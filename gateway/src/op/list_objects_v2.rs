@@ -8,13 +8,13 @@ use crate::stage::{Cleared, Reply};
 
 pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
     let input = ListObjectsV2::of(&request.head.query)?;
-    let bucket = request.bucket_name()?;
+    let bucket = request.bucket()?;
     let page = gateway
         .store
         .list_objects(bucket, &input.to_query())
         .await?;
     Ok(Reply::xml(s3::xml::list_objects_v2_result(
-        bucket,
+        &bucket.name,
         &input,
         &page,
         &gateway.names(),

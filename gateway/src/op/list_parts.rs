@@ -8,7 +8,7 @@ use crate::stage::{Cleared, Reply};
 
 pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
     let input = ListParts::of(&request.head.query)?;
-    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let (bucket, key) = (request.bucket()?, request.key()?);
     let upload = gateway.store.upload(bucket, key, input.upload).await?;
     let page = gateway
         .store
@@ -21,7 +21,7 @@ pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
         )
         .await?;
     Ok(Reply::xml(s3::xml::list_parts_result(
-        bucket,
+        &bucket.name,
         &upload,
         &input,
         &page,

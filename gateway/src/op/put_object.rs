@@ -19,7 +19,7 @@ pub(crate) async fn run(
     let payload = request.payload()?;
     let mut metadata = s3::metadata::stored_headers(&request.head.headers)?;
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
-    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let (bucket, key) = (request.bucket()?, request.key()?);
 
     let sink = store.stage(bucket, payload.length).await?;
     let (staged, digests) = body

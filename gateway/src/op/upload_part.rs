@@ -19,7 +19,7 @@ pub(crate) async fn run(
     let number = upload::part_number(&request.head)?;
     let id = upload_id(&request.head.query)?;
     let payload = request.payload()?;
-    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let (bucket, key) = (request.bucket()?, request.key()?);
     // An upload that is gone is better refused before the client sends gigabytes.
     store.upload(bucket, key, id).await?;
 

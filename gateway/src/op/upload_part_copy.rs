@@ -16,7 +16,7 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
         None => 0..source.size,
     };
     copy::check_length(range.end - range.start)?;
-    let (bucket, key) = (request.bucket_name()?, request.key()?);
+    let (bucket, key) = (request.bucket()?, request.key()?);
     store.upload(bucket, key, id).await?;
 
     let whole = range == (0..source.size);

@@ -64,7 +64,7 @@ async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Re
             Err(error) => return Err(error.into()),
         },
     };
-    let object = match (&access.bucket, &access.key) {
+    let object = match (&bucket, &access.key) {
         (Some(bucket), Some(key)) if concerns_existing(&access, operation) => {
             match store.object(bucket, key, access.version).await {
                 Ok(object) => Some(object),

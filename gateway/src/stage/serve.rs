@@ -74,20 +74,13 @@ async fn serve_by_plugin(
     if !served.changes.bucket.is_empty() {
         gateway
             .store
-            .amend_bucket(cleared.bucket_name()?, served.changes.bucket)
+            .amend_bucket(cleared.bucket()?, served.changes.bucket)
             .await?;
     }
     if !served.changes.object.is_empty() {
-        let object = cleared.object()?;
-        let version = Some(object.version);
         gateway
             .store
-            .amend_object(
-                cleared.bucket_name()?,
-                &object.key,
-                version,
-                served.changes.object,
-            )
+            .amend_object(cleared.bucket()?, cleared.object()?, served.changes.object)
             .await?;
     }
     Ok(Reply {

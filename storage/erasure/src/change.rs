@@ -22,50 +22,68 @@ use crate::record::{
 use crate::set::Set;
 use crate::sink::Data;
 
+/// The bucket that the caller has seen: another one of its name is not it.
+#[derive(Debug)]
+pub(crate) struct Within {
+    name: BucketName,
+    id: u128,
+}
+
+impl From<&Bucket> for Within {
+    fn from(bucket: &Bucket) -> Self {
+        Self {
+            name: bucket.name.clone(),
+            id: bucket.id,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Change {
     CreateBucket(NewBucket),
-    DeleteBucket(BucketName),
-    AmendBucket(BucketName, Amendment),
+    DeleteBucket(Within),
+    AmendBucket(Within, Amendment),
     Put {
-        bucket: BucketName,
+        bucket: Within,
         object: NewObject,
         size: u64,
         data: Data,
         precondition: Precondition,
     },
     Delete {
-        bucket: BucketName,
+        bucket: Within,
         key: ObjectKey,
         version: Option<VersionId>,
         precondition: Precondition,
     },
     AmendObject {
-        bucket: BucketName,
+        bucket: Within,
         key: ObjectKey,
-        version: Option<VersionId>,
+        version: VersionId,
+        /// The object that the caller has seen.
+        id: u128,
         amendment: Amendment,
     },
     CreateUpload {
-        bucket: BucketName,
+        bucket: Within,
         upload: NewUpload,
     },
     PutPart {
-        bucket: BucketName,
+        bucket: Within,
         key: ObjectKey,
         id: UploadId,
         part: UploadedPart,
         data: Data,
     },
     CompleteUpload {
-        bucket: BucketName,
+        bucket: Within,
         id: UploadId,
         parts: Vec<(PartNumber, String)>,
         object: NewObject,
         precondition: Precondition,
     },
     AbortUpload {
-        bucket: BucketName,
+        bucket: Within,
         key: ObjectKey,
         id: UploadId,
     },
@@ -86,7 +104,7 @@ pub(crate) enum Decision {
     /// Everything is already as it was asked for.
     Nothing(Reply),
     Change {
-        record: Record,
+        record: Box<Record>,
         /// Bytes that the record is about and that are not placed yet.
         data: Option<Data>,
     },
@@ -121,11 +139,17 @@ impl View<'_> {
         decode_bucket(&bucket.ok_or(Error::BucketMissing)?).map_err(damaged)
     }
 
-    pub(crate) fn check_bucket(&self, name: &BucketName) -> Result<()> {
-        match self.get(Space::Buckets, &keys::bucket(name))? {
-            Some(_) => Ok(()),
-            None => Err(Error::BucketMissing),
+    fn that_bucket(&self, bucket: &Within) -> Result<Bucket> {
+        let found = self.bucket(&bucket.name)?;
+        match found.id == bucket.id {
+            true => Ok(found),
+            false => Err(Error::BucketMissing),
         }
+    }
+
+    /// The name of a bucket that is still the one that was seen.
+    fn name_of(&self, bucket: &Within) -> Result<BucketName> {
+        Ok(self.that_bucket(bucket)?.name)
     }
 
     fn check(
@@ -145,18 +169,9 @@ impl View<'_> {
         precondition.check(current.as_ref().map(|current| current.etag.as_str()))
     }
 
-    fn object(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version: Option<VersionId>,
-    ) -> Result<Object> {
-        let named = version.unwrap_or(VersionId::Null);
-        match self.get(Space::Versions, &keys::version(bucket, key, named))? {
-            Some(object) => decode_object(&object).map_err(damaged),
-            None if version.is_some() => Err(Error::VersionMissing),
-            None => Err(Error::ObjectMissing),
-        }
+    fn object(&self, bucket: &BucketName, key: &ObjectKey, version: VersionId) -> Result<Object> {
+        let object = self.get(Space::Versions, &keys::version(bucket, key, version))?;
+        decode_object(&object.ok_or(Error::ObjectMissing)?).map_err(damaged)
     }
 
     fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
@@ -173,12 +188,12 @@ pub(crate) fn decide(
 ) -> Result<Decision> {
     let (record, data) = match change {
         Change::CreateBucket(new) => match view.bucket(&new.name) {
-            Err(Error::BucketMissing) => (Record::Bucket(created(new, clock)), None),
+            Err(Error::BucketMissing) => (Record::Bucket(created(new, set, clock)), None),
             Ok(Bucket { owner, .. }) => return Err(Error::BucketExists { owner }),
             Err(error) => return Err(error),
         },
-        Change::DeleteBucket(name) => {
-            view.check_bucket(&name)?;
+        Change::DeleteBucket(bucket) => {
+            let name = view.name_of(&bucket)?;
             let within = keys::within(&name);
             if view.any_below(Space::Versions, &within)?
                 || view.any_below(Space::Uploads, &within)?
@@ -187,8 +202,8 @@ pub(crate) fn decide(
             }
             (Record::BucketGone(name), None)
         }
-        Change::AmendBucket(name, amendment) => {
-            let mut bucket = view.bucket(&name)?;
+        Change::AmendBucket(bucket, amendment) => {
+            let mut bucket = view.that_bucket(&bucket)?;
             bucket.documents.amend(&amendment);
             (Record::Bucket(bucket), None)
         }
@@ -199,9 +214,9 @@ pub(crate) fn decide(
             data,
             precondition,
         } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             view.check(&bucket, &object.key, &precondition)?;
-            let object = stored(object, size, Vec::new(), located(set, &[]), clock);
+            let object = stored(object, size, Vec::new(), located(set, &[]), set, clock);
             let upload = None;
             let record = Record::Object {
                 bucket,
@@ -216,7 +231,7 @@ pub(crate) fn decide(
             version,
             precondition,
         } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             view.check(&bucket, &key, &precondition)?;
             let named = version.unwrap_or(VersionId::Null);
             let name = keys::version(&bucket, &key, named);
@@ -238,10 +253,14 @@ pub(crate) fn decide(
             bucket,
             key,
             version,
+            id,
             amendment,
         } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             let mut object = view.object(&bucket, &key, version)?;
+            if object.id != id {
+                return Err(Error::Conflict);
+            }
             object.documents.amend(&amendment);
             let upload = None;
             let record = Record::Object {
@@ -252,7 +271,7 @@ pub(crate) fn decide(
             (record, None)
         }
         Change::CreateUpload { bucket, upload } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             let upload = Upload {
                 id: clock.upload_id()?,
                 key: upload.key,
@@ -271,7 +290,7 @@ pub(crate) fn decide(
             part,
             data,
         } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             view.upload(&bucket, &key, id)?;
             let location = Arc::new(located(set, &[]));
             let part = StoredPart { part, location };
@@ -290,12 +309,12 @@ pub(crate) fn decide(
             object,
             precondition,
         } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             view.upload(&bucket, &object.key, id)?;
             let (parts, location) = assembled(&bucket, &object.key, id, &parts, set, view)?;
             view.check(&bucket, &object.key, &precondition)?;
             let size = parts.iter().map(|part| part.size).sum();
-            let object = stored(object, size, parts, location, clock);
+            let object = stored(object, size, parts, location, set, clock);
             let upload = Some(id);
             let record = Record::Object {
                 bucket,
@@ -305,11 +324,12 @@ pub(crate) fn decide(
             (record, None)
         }
         Change::AbortUpload { bucket, key, id } => {
-            view.check_bucket(&bucket)?;
+            let bucket = view.name_of(&bucket)?;
             view.upload(&bucket, &key, id)?;
             (Record::UploadGone { bucket, key, id }, None)
         }
     };
+    let record = Box::new(record);
     Ok(Decision::Change { record, data })
 }
 
@@ -330,9 +350,10 @@ pub(crate) fn reply(record: Record) -> Reply {
     }
 }
 
-fn created(new: NewBucket, clock: &mut Clock) -> Bucket {
+fn created(new: NewBucket, set: &Set, clock: &mut Clock) -> Bucket {
     Bucket {
         name: new.name,
+        id: set.next_id(),
         owner: new.owner,
         created: clock.now(),
         versioning: Versioning::Never,
@@ -345,11 +366,13 @@ fn stored(
     size: u64,
     parts: Vec<Part>,
     location: Location,
+    set: &Set,
     clock: &mut Clock,
 ) -> Object {
     Object {
         key: new.key,
         version: VersionId::Null,
+        id: set.next_id(),
         owner: new.owner,
         size,
         etag: new.etag,

@@ -197,7 +197,7 @@ impl Committer {
         };
         match decide(change, &self.set, &view, &mut self.clock)? {
             Decision::Nothing(reply) => Ok(reply),
-            Decision::Change { record, data } => self.add(record, data, building).map(reply),
+            Decision::Change { record, data } => self.add(*record, data, building).map(reply),
         }
     }
 

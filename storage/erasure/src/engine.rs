@@ -117,13 +117,13 @@ impl Engine {
                 *slot = Some(Arc::new(disk));
             }
         }
-        let blob_base = random::id().map_err(Error::Io)?;
+        let id_base = random::id().map_err(Error::Io)?;
         let set = Arc::new(Set::new(
             drives.set,
             drives.spread,
             disks,
             drives.names,
-            blob_base,
+            id_base,
         ));
         let index = Arc::new(replayed.index);
         let buckets = Arc::new(RwLock::new(all_buckets(&index)?));
@@ -171,6 +171,14 @@ impl Engine {
     fn find_bucket(&self, name: &BucketName) -> Result<Arc<Bucket>> {
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
         buckets.get(name).cloned().ok_or(Error::BucketMissing)
+    }
+
+    /// Whether a bucket is still there, and not another one of its name.
+    fn check_bucket(&self, bucket: &Bucket) -> Result<()> {
+        match self.find_bucket(&bucket.name)?.id == bucket.id {
+            true => Ok(()),
+            false => Err(Error::BucketMissing),
+        }
     }
 
     fn unpack(&self, staged: Staged) -> Data {
@@ -262,26 +270,26 @@ impl Store for Engine {
         Ok(Page { entries, truncated })
     }
 
-    async fn delete_bucket(&self, name: &BucketName) -> Result<()> {
-        self.change(Change::DeleteBucket(name.clone())).await?;
+    async fn delete_bucket(&self, bucket: &Bucket) -> Result<()> {
+        self.change(Change::DeleteBucket(bucket.into())).await?;
         Ok(())
     }
 
-    async fn amend_bucket(&self, name: &BucketName, amendment: Amendment) -> Result<Arc<Bucket>> {
-        let change = Change::AmendBucket(name.clone(), amendment);
+    async fn amend_bucket(&self, bucket: &Bucket, amendment: Amendment) -> Result<Arc<Bucket>> {
+        let change = Change::AmendBucket(bucket.into(), amendment);
         Ok(expect!(self.change(change).await?, Bucket))
     }
 
     async fn object(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
     ) -> Result<Arc<Object>> {
-        self.find_bucket(bucket)?;
+        self.check_bucket(bucket)?;
         // Without versioning the current version is the null version.
         let named = version.unwrap_or(VersionId::Null);
-        let name = keys::version(bucket, key, named);
+        let name = keys::version(&bucket.name, key, named);
         let found = self
             .ask(move |index| index.get(Space::Versions, &name))
             .await?;
@@ -298,17 +306,17 @@ impl Store for Engine {
 
     async fn list_objects(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         query: &ListQuery,
     ) -> Result<Delimited<Arc<Object>>> {
-        self.find_bucket(bucket)?;
-        let (bucket, query) = (bucket.clone(), query.clone());
+        self.check_bucket(bucket)?;
+        let (bucket, query) = (bucket.name.clone(), query.clone());
         self.ask(move |index| list::objects(index, &bucket, &query))
             .await
     }
 
-    async fn stage(&self, bucket: &BucketName, length: Option<u64>) -> Result<Box<dyn Sink>> {
-        self.find_bucket(bucket)?;
+    async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>> {
+        self.check_bucket(bucket)?;
         self.set.check_writable()?;
         let (set, allocator) = (self.set.clone(), self.allocator.clone());
         Ok(Box::new(EngineSink::new(set, allocator, length)))
@@ -317,8 +325,8 @@ impl Store for Engine {
     /// Large pieces are shared. What lies in the log belongs to one record, so
     /// that the log can be compacted without counting: it is written again,
     /// which for such small pieces costs as much.
-    async fn share(&self, object: &Object, target: &BucketName) -> Result<Option<Staged>> {
-        self.find_bucket(target)?;
+    async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>> {
+        self.check_bucket(target)?;
         self.set.check_writable()?;
         let Some(location) = location_of(object).cloned() else {
             return Ok(None);
@@ -357,14 +365,14 @@ impl Store for Engine {
 
     async fn put(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         object: NewObject,
         data: Staged,
         precondition: Precondition,
     ) -> Result<Arc<Object>> {
         let size = data.length;
         let change = Change::Put {
-            bucket: bucket.clone(),
+            bucket: bucket.into(),
             object,
             size,
             data: self.unpack(data),
@@ -375,13 +383,13 @@ impl Store for Engine {
 
     async fn delete(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
         precondition: Precondition,
     ) -> Result<Deleted> {
         let change = Change::Delete {
-            bucket: bucket.clone(),
+            bucket: bucket.into(),
             key: key.clone(),
             version,
             precondition,
@@ -391,29 +399,29 @@ impl Store for Engine {
 
     async fn amend_object(
         &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version: Option<VersionId>,
+        bucket: &Bucket,
+        object: &Object,
         amendment: Amendment,
     ) -> Result<Arc<Object>> {
         let change = Change::AmendObject {
-            bucket: bucket.clone(),
-            key: key.clone(),
-            version,
+            bucket: bucket.into(),
+            key: object.key.clone(),
+            version: object.version,
+            id: object.id,
             amendment,
         };
         Ok(expect!(self.change(change).await?, Object))
     }
 
-    async fn create_upload(&self, bucket: &BucketName, upload: NewUpload) -> Result<Upload> {
-        let bucket = bucket.clone();
+    async fn create_upload(&self, bucket: &Bucket, upload: NewUpload) -> Result<Upload> {
+        let bucket = bucket.into();
         let change = Change::CreateUpload { bucket, upload };
         Ok(expect!(self.change(change).await?, Upload))
     }
 
-    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
-        self.find_bucket(bucket)?;
-        let name = keys::upload(bucket, key, id);
+    async fn upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<Upload> {
+        self.check_bucket(bucket)?;
+        let name = keys::upload(&bucket.name, key, id);
         let upload = self
             .ask(move |index| index.get(Space::Uploads, &name))
             .await?;
@@ -422,14 +430,14 @@ impl Store for Engine {
 
     async fn put_part(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         part: UploadedPart,
         data: Staged,
     ) -> Result<()> {
         let change = Change::PutPart {
-            bucket: bucket.clone(),
+            bucket: bucket.into(),
             key: key.clone(),
             id,
             part,
@@ -441,39 +449,39 @@ impl Store for Engine {
 
     async fn list_parts(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         key: &ObjectKey,
         id: UploadId,
         after: Option<PartNumber>,
         limit: usize,
     ) -> Result<Page<UploadedPart>> {
         self.upload(bucket, key, id).await?;
-        let (bucket, key) = (bucket.clone(), key.clone());
+        let (bucket, key) = (bucket.name.clone(), key.clone());
         self.ask(move |index| list::parts(index, &bucket, &key, id, after, limit))
             .await
     }
 
     async fn list_uploads(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         query: &UploadQuery,
     ) -> Result<Delimited<Upload>> {
-        self.find_bucket(bucket)?;
-        let (bucket, query) = (bucket.clone(), query.clone());
+        self.check_bucket(bucket)?;
+        let (bucket, query) = (bucket.name.clone(), query.clone());
         self.ask(move |index| list::uploads(index, &bucket, &query))
             .await
     }
 
     async fn complete_upload(
         &self,
-        bucket: &BucketName,
+        bucket: &Bucket,
         id: UploadId,
         parts: &[(PartNumber, String)],
         object: NewObject,
         precondition: Precondition,
     ) -> Result<Arc<Object>> {
         let change = Change::CompleteUpload {
-            bucket: bucket.clone(),
+            bucket: bucket.into(),
             id,
             parts: parts.to_vec(),
             object,
@@ -482,9 +490,9 @@ impl Store for Engine {
         Ok(expect!(self.change(change).await?, Object))
     }
 
-    async fn abort_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<()> {
+    async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()> {
         let change = Change::AbortUpload {
-            bucket: bucket.clone(),
+            bucket: bucket.into(),
             key: key.clone(),
             id,
         };

@@ -15,7 +15,7 @@ use storage::{Error, Result};
 use crate::wire::{Malformed, Reader, Writer};
 
 /// A change of what the index keeps must change this, so that an old index is rebuilt.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SPACES: usize = 8;
 const MEMTABLE_LEN: u64 = 32 << 20;
 

@@ -211,6 +211,7 @@ whole! {
 
 fn put_bucket(out: &mut Writer, bucket: &Bucket) {
     out.text(bucket.name.as_str());
+    out.u128(bucket.id);
     out.text(&bucket.owner);
     out.u64(bucket.created.0);
     out.u8(match bucket.versioning {
@@ -224,6 +225,7 @@ fn put_bucket(out: &mut Writer, bucket: &Bucket) {
 fn bucket(input: &mut Reader<'_>) -> Result<Bucket, Malformed> {
     Ok(Bucket {
         name: bucket_name(input)?,
+        id: input.u128()?,
         owner: input.text()?.to_owned(),
         created: Timestamp(input.u64()?),
         versioning: match input.u8()? {
@@ -241,6 +243,7 @@ fn bucket(input: &mut Reader<'_>) -> Result<Bucket, Malformed> {
 fn put_summary(out: &mut Writer, object: &Object) {
     out.text(object.key.as_str());
     put_version(out, object.version);
+    out.u128(object.id);
     out.text(&object.owner);
     out.u64(object.size);
     out.text(&object.etag);
@@ -253,6 +256,7 @@ fn summary(input: &mut Reader<'_>) -> Result<Object, Malformed> {
     Ok(Object {
         key: key(input)?,
         version: version(input)?,
+        id: input.u128()?,
         owner: input.text()?.to_owned(),
         size: input.u64()?,
         etag: input.text()?.to_owned(),
@@ -576,6 +580,7 @@ mod tests {
                 object: Object {
                     key,
                     version: VersionId::Null,
+                    id: u128::from(size) << 7,
                     owner,
                     size,
                     etag,
@@ -594,6 +599,7 @@ mod tests {
             any::<u64>().prop_map(|end| Record::Epoch { end }),
             bucket.prop_map(|(name, owner, documents, created)| Record::Bucket(Bucket {
                 name,
+                id: u128::from(created) << 7,
                 owner,
                 created: Timestamp(created),
                 versioning: Versioning::Never,

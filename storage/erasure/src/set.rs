@@ -27,8 +27,8 @@ pub(crate) struct Set {
     broken: AtomicBool,
     /// Cells that could not be read or were damaged, by place; bounded.
     repairs: Mutex<BTreeMap<Vec<u8>, DriveMask>>,
-    blob_base: u128,
-    blob_next: AtomicU64,
+    id_base: u128,
+    id_next: AtomicU64,
 }
 
 impl Set {
@@ -37,7 +37,7 @@ impl Set {
         spread: Spread,
         disks: Vec<Option<Arc<Disk>>>,
         names: Vec<String>,
-        blob_base: u128,
+        id_base: u128,
     ) -> Self {
         Self {
             number,
@@ -47,15 +47,15 @@ impl Set {
             names,
             broken: AtomicBool::new(false),
             repairs: Mutex::default(),
-            blob_base,
-            blob_next: AtomicU64::new(0),
+            id_base,
+            id_next: AtomicU64::new(0),
         }
     }
 
-    /// A name for bytes that no other bytes ever have.
-    pub(crate) fn next_blob(&self) -> u128 {
-        let next = self.blob_next.fetch_add(1, Ordering::Relaxed);
-        self.blob_base.wrapping_add(u128::from(next))
+    /// A name that nothing else ever has.
+    pub(crate) fn next_id(&self) -> u128 {
+        let next = self.id_next.fetch_add(1, Ordering::Relaxed);
+        self.id_base.wrapping_add(u128::from(next))
     }
 
     /// Remembers that a cell on a drive must be repaired.

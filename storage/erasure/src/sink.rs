@@ -91,7 +91,7 @@ struct Striper {
 
 impl EngineSink {
     pub(crate) fn new(set: Arc<Set>, allocator: Arc<Allocator>, length: Option<u64>) -> Self {
-        let blob = set.next_blob();
+        let blob = set.next_id();
         Self {
             set,
             allocator,

@@ -491,6 +491,7 @@ pub(crate) fn bucket(name: &str) -> Arc<Bucket> {
     let documents = documents.map(|(name, content)| (name.to_owned(), content.into()));
     Arc::new(Bucket {
         name: BucketName::parse(name).unwrap(),
+        id: 1,
         owner: "alice".to_owned(),
         created: Timestamp(0),
         versioning: Versioning::Never,

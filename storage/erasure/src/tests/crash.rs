@@ -39,7 +39,9 @@ async fn write(store: Arc<Engine>, writer: u64) {
         say(&format!("begin {name} {round}"));
         if round % 7 == 6 {
             let none = Precondition::None;
-            let deleted = store.delete(&bucket(), &key(&name), None, none).await;
+            let deleted = store
+                .delete(&bucket(&*store).await, &key(&name), None, none)
+                .await;
             deleted.unwrap();
             say(&format!("deleted {name} {round}"));
         } else {

@@ -172,7 +172,9 @@ async fn a_drive_that_comes_back_stale_gives_data_and_no_authority() {
     put(&*store, &name(1), &content(7)).await.unwrap();
     let none = storage::Precondition::None;
     let key = support::key(&name(200_000));
-    let deleted = store.delete(&support::bucket(), &key, None, none).await;
+    let deleted = store
+        .delete(&support::bucket(&*store).await, &key, None, none)
+        .await;
     assert!(deleted.unwrap().version.is_some());
     drop(store);
     bench.bring_back(2);

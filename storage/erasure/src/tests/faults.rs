@@ -215,7 +215,9 @@ async fn write_until_cut(store: Arc<Engine>, writer: u64, from: u64, ledger: Led
             Some(bytes) => put(&*store, &name, &bytes).await.map(|_| ()),
             None => {
                 let none = Precondition::None;
-                let deleted = store.delete(&bucket(), &key(&name), None, none).await;
+                let deleted = store
+                    .delete(&bucket(&*store).await, &key(&name), None, none)
+                    .await;
                 deleted.map(|_| ())
             }
         };

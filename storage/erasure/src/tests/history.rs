@@ -28,12 +28,12 @@ async fn of_64_writers_on_64_tasks_one_wins() {
     let writers = (0..64).map(|writer| {
         let store = store.clone();
         tokio::spawn(async move {
-            let mut sink = store.stage(&bucket(), None).await.unwrap();
+            let mut sink = store.stage(&bucket(&*store).await, None).await.unwrap();
             sink.write(pattern(10_000, writer)).await.unwrap();
             let staged = sink.finish().await.unwrap();
             let object = new_object("key", &writer.to_string());
             store
-                .put(&bucket(), object, staged, Precondition::Absent)
+                .put(&bucket(&*store).await, object, staged, Precondition::Absent)
                 .await
         })
     });
@@ -62,7 +62,10 @@ async fn an_upload_of_10000_parts_is_completed_by_one_record_and_survives() {
         metadata: Metadata::new(),
         documents: Documents::default(),
     };
-    let upload = store.create_upload(&bucket(), new).await.unwrap();
+    let upload = store
+        .create_upload(&bucket(&*store).await, new)
+        .await
+        .unwrap();
     let numbers: Vec<PartNumber> = (1..=PartNumber::MAX)
         .map(|number| PartNumber::new(number).unwrap())
         .collect();
@@ -71,7 +74,7 @@ async fn an_upload_of_10000_parts_is_completed_by_one_record_and_survives() {
             let (store, upload) = (store.clone(), upload.clone());
             let number = *number;
             tokio::spawn(async move {
-                let mut sink = store.stage(&bucket(), None).await.unwrap();
+                let mut sink = store.stage(&bucket(&*store).await, None).await.unwrap();
                 let bytes = pattern(20, number.get().into());
                 sink.write(bytes).await.unwrap();
                 let staged = sink.finish().await.unwrap();
@@ -83,7 +86,7 @@ async fn an_upload_of_10000_parts_is_completed_by_one_record_and_survives() {
                     metadata: [("checksum".to_owned(), "c".repeat(44))].into(),
                 };
                 store
-                    .put_part(&bucket(), &upload.key, upload.id, part, staged)
+                    .put_part(&bucket(&*store).await, &upload.key, upload.id, part, staged)
                     .await
                     .unwrap();
             })
@@ -98,14 +101,23 @@ async fn an_upload_of_10000_parts_is_completed_by_one_record_and_survives() {
         .collect();
     let object = new_object("large", "etag");
     let completed = store
-        .complete_upload(&bucket(), upload.id, &named, object, Precondition::None)
+        .complete_upload(
+            &bucket(&*store).await,
+            upload.id,
+            &named,
+            object,
+            Precondition::None,
+        )
         .await
         .unwrap();
     assert_eq!(completed.size, 200_000);
     drop(store);
     bench.lose_index();
     let store = bench.open();
-    let object = store.object(&bucket(), &key("large"), None).await.unwrap();
+    let object = store
+        .object(&bucket(&*store).await, &key("large"), None)
+        .await
+        .unwrap();
     assert_eq!(object.parts.len(), 10_000);
     let middle: Vec<Bytes> = store
         .read(&object, 99_990..100_030)
@@ -120,7 +132,9 @@ async fn an_upload_of_10000_parts_is_completed_by_one_record_and_survives() {
         &pattern(20, 5002)[..10],
     ];
     assert_eq!(middle.concat(), expected.concat());
-    let gone = store.upload(&bucket(), &upload.key, upload.id).await;
+    let gone = store
+        .upload(&bucket(&*store).await, &upload.key, upload.id)
+        .await;
     assert!(matches!(gone, Err(Error::UploadMissing)));
 }
 
@@ -129,11 +143,11 @@ async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_not() {
     let bench = Bench::new(2, 1);
     let store = bench.open();
     create_bucket(&*store).await;
-    put(&*store, "key", &pattern(10, 1)).await.unwrap();
+    let object = put(&*store, "key", &pattern(10, 1)).await.unwrap();
     let mut amendment = storage::Amendment::default();
     amendment.put("a/b".to_owned(), vec![0; 17 << 20].into());
     let refused = store
-        .amend_object(&bucket(), &key("key"), None, amendment)
+        .amend_object(&bucket(&*store).await, &object, amendment)
         .await;
     assert!(matches!(refused, Err(Error::RecordTooLarge { .. })));
     put(&*store, "key", &pattern(10, 2)).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use storage::{
-    BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, Object, ObjectKey,
+    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, Object, ObjectKey,
     Precondition, Result, Store,
 };
 use tempfile::TempDir;
@@ -78,7 +78,13 @@ pub(crate) fn options(dir: &Path, data: u8, parity: u8) -> Options {
     }
 }
 
-pub(crate) fn bucket() -> BucketName {
+/// The bucket of a test, which is there.
+pub(crate) async fn bucket(store: &dyn Store) -> Bucket {
+    let bucket = store.bucket(&bucket_name()).await.unwrap();
+    Bucket::clone(&bucket)
+}
+
+fn bucket_name() -> BucketName {
     BucketName::parse("bucket").unwrap()
 }
 
@@ -102,7 +108,7 @@ pub(crate) fn pattern(size: usize, seed: u64) -> Bytes {
 
 pub(crate) async fn create_bucket(store: &dyn Store) {
     let new = NewBucket {
-        name: bucket(),
+        name: bucket_name(),
         owner: "owner".to_owned(),
         documents: Documents::default(),
     };
@@ -120,17 +126,16 @@ pub(crate) fn new_object(name: &str, etag: &str) -> NewObject {
 }
 
 pub(crate) async fn put(store: &dyn Store, name: &str, bytes: &Bytes) -> Result<Arc<Object>> {
-    let mut sink = store.stage(&bucket(), Some(bytes.len() as u64)).await?;
+    let bucket = bucket(store).await;
+    let mut sink = store.stage(&bucket, Some(bytes.len() as u64)).await?;
     sink.write(bytes.clone()).await?;
     let staged = sink.finish().await?;
     let object = new_object(name, &format!("etag-{}", bytes.len()));
-    store
-        .put(&bucket(), object, staged, Precondition::None)
-        .await
+    store.put(&bucket, object, staged, Precondition::None).await
 }
 
 pub(crate) async fn get(store: &dyn Store, name: &str) -> Result<Bytes> {
-    let object = store.object(&bucket(), &key(name), None).await?;
+    let object = store.object(&bucket(store).await, &key(name), None).await?;
     let chunks: Vec<Bytes> = store
         .read(&object, 0..object.size)
         .await?

@@ -28,6 +28,7 @@ fn object(key: &str, entries: &[(&str, &str)]) -> Arc<Object> {
     Arc::new(Object {
         key: ObjectKey::parse(key).unwrap(),
         version: VersionId::Null,
+        id: 1,
         owner: "alice".into(),
         size: 5,
         etag: "e".into(),
@@ -77,6 +78,7 @@ fn buckets_are_listed() {
     let page = Page {
         entries: vec![Arc::new(Bucket {
             name: bucket(),
+            id: 1,
             owner: "alice".into(),
             created: TIME,
             versioning: storage::Versioning::Never,
