@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::{Config, Report};
-use erasure::{Engine, Fsync, Options};
+use erasure::{Engine, Options};
 use host::{Chain, Directory, Host};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use storage::{Geometry, Store};
@@ -193,7 +193,6 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
             parity: set.parity_shards,
         },
         index: config.storage.index.clone(),
-        fsync: Fsync::Always,
     })?;
     Ok(engine)
 }

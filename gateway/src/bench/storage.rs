@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use erasure::{Engine, Fsync, Options};
+use erasure::{Engine, Options};
 use futures_util::StreamExt;
 use storage::{
     Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, ObjectKey,
@@ -33,7 +33,6 @@ pub(super) async fn measure(
             drives,
             geometry,
             index,
-            fsync: Fsync::Always,
         })
     };
     let store: Arc<dyn Store> = tokio::task::spawn_blocking(open).await??;

@@ -39,4 +39,4 @@ mod tests;
 mod wire;
 
 pub use engine::Engine;
-pub use open::{Fsync, OpenError, Options};
+pub use open::{OpenError, Options};

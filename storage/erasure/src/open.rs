@@ -17,14 +17,6 @@ use crate::log::short_id;
 use crate::random;
 use crate::replay::Source;
 
-/// When a change counts as durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fsync {
-    /// Before it is acknowledged. There is no other way.
-    #[default]
-    Always,
-}
-
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The directories of one set of drives.
@@ -32,7 +24,6 @@ pub struct Options {
     pub geometry: Geometry,
     /// A directory for the index, on a fast drive. It can be lost.
     pub index: PathBuf,
-    pub fsync: Fsync,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use storage::{
 };
 use tempfile::TempDir;
 
-use crate::{Engine, Fsync, OpenError, Options};
+use crate::{Engine, OpenError, Options};
 
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
@@ -74,7 +74,6 @@ pub(crate) fn options(dir: &Path, data: u8, parity: u8) -> Options {
         drives,
         geometry: Geometry { data, parity },
         index: dir.join("index"),
-        fsync: Fsync::Always,
     }
 }
 
