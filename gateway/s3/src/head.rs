@@ -4,12 +4,13 @@
 //! A request is classified once and for all. A sub-resource never falls through
 //! to the plain operation: it has its own operation, or the request is refused.
 
+mod hoisted;
 mod route;
 
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use storage::{BucketName, NameError, ObjectKey, VersionId};
 
 use crate::encode::decode;
@@ -26,7 +27,11 @@ pub struct Head {
     /// The query exactly as it was sent, without `?`.
     pub query_string: String,
     pub query: Query,
+    /// What the request says in headers, and what a presigned URL says in its
+    /// query instead.
     pub headers: HeaderMap,
+    /// Which of `headers` were not sent, but are from the query.
+    hoisted: HeaderMap,
     /// The host as it was sent, with its port.
     pub host: String,
     pub target: Target,
@@ -46,19 +51,29 @@ impl Head {
         let query = Query::parse(query_string)?;
         check_query(&query)?;
         let target = target(&host, path, domains)?;
-        let operation = route::classify(&parts.method, &target, &query, &parts.headers)?;
+        let hoisted = hoisted::headers(&query, &parts.headers)?;
+        let mut headers = with_host(&parts.headers, &host);
+        headers.extend(hoisted.clone());
+        let operation = route::classify(&parts.method, &target, &query, &headers)?;
         let version = version(&query, operation)?;
         Ok(Self {
             method: parts.method.clone(),
             path: path.to_owned(),
             query_string: query_string.to_owned(),
             query,
-            headers: with_host(&parts.headers, &host),
+            headers,
+            hoisted,
             host,
             target,
             operation,
             version,
         })
+    }
+
+    /// The headers as they came: what a signature over headers is about.
+    pub fn sent_headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let sent = |(name, _): &(&HeaderName, _)| !self.hoisted.contains_key(*name);
+        self.headers.iter().filter(sent)
     }
 
     /// The first value of a header.

@@ -414,3 +414,52 @@ fn a_url_can_require_headers() {
         "{reply:?}"
     );
 }
+
+#[test]
+fn what_a_presigned_url_says_in_its_query_counts_as_headers() {
+    let server = Server::shared();
+    server.bucket("hoisted");
+    let send = |request: Request| server.send(&request.presigned(&ROOT));
+    let put = "/hoisted/key?x-amz-acl=public-read&x-amz-meta-colour=blue";
+    send(Request::put(put, "some bytes")).expect(200);
+    let got = server.send(&Request::get("/hoisted/key")).expect(200);
+    got.expect_header("x-amz-meta-colour", "blue");
+
+    // A copy that was taken for an upload would overwrite its target with nothing.
+    send(Request::put(
+        "/hoisted/copy?X-Amz-Copy-Source=hoisted%2Fkey",
+        "",
+    ))
+    .expect(200);
+    let content = server.content("/hoisted/copy");
+    assert_eq!(content.as_deref(), Some(&b"some bytes"[..]));
+
+    // The same said twice is said once; something else is a contradiction.
+    let twice = |value: &str| {
+        let twice = Request::put("/hoisted/twice?x-amz-acl=private", "x");
+        send(twice.header("x-amz-acl", value))
+    };
+    twice("private").expect(200);
+    twice("public-read").refused(400, "InvalidArgument");
+    // What nobody signed is no part of it.
+    let unsigned = Request::put("/hoisted/key", "x").presigned(&ROOT);
+    let unsigned = unsigned.tampered("?", "?x-amz-acl=public-read&");
+    server.send(&unsigned).refused(403, "SignatureDoesNotMatch");
+}
+
+#[test]
+fn the_checksum_of_no_body_in_a_presigned_url_does_not_count() {
+    let server = Server::shared();
+    server.bucket("hoisted-checksum");
+    let path = "/hoisted-checksum/key";
+    let query = "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32";
+    let put = Request::put(&format!("{path}?{query}"), "some bytes");
+    server.send(&put.clone().presigned(&ROOT)).expect(200);
+    assert_eq!(server.content(path).as_deref(), Some(&b"some bytes"[..]));
+
+    // As a header it does, whoever sends it.
+    let wrong = put.header("x-amz-checksum-crc32", "AAAAAA==");
+    server
+        .send(&wrong.presigned(&ROOT))
+        .refused(400, "BadDigest");
+}

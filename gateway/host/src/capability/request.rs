@@ -30,6 +30,7 @@ impl request::Host for State {
         Ok(self.call()?.facts.head.query.get(&name).map(str::to_owned))
     }
 
+    /// Also one that a presigned URL carries in its query: it means the same.
     fn header(&mut self, name: String) -> Answer<Option<String>> {
         let mut values = self
             .call()?
@@ -49,10 +50,11 @@ impl request::Host for State {
         }))
     }
 
+    /// Only what was sent as a header: signatures are verified over these.
     fn headers(&mut self) -> Answer<Vec<(String, String)>> {
-        let headers = &self.call()?.facts.head.headers;
-        Ok(headers
-            .iter()
+        let head = &self.call()?.facts.head;
+        Ok(head
+            .sent_headers()
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes());
                 (name.as_str().to_owned(), value.into_owned())
