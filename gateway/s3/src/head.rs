@@ -113,6 +113,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Error> {
         }
     }
     // Two lengths of one body: whoever stands in front of us may believe the other.
+    // HTTP/1 does not get here with both: hyper then reads the chunks, drops the
+    // length, and closes the connection after the answer, as RFC 9112 has it. This
+    // is for a request that came in any other way.
     if headers.contains_key("transfer-encoding") && headers.contains_key("content-length") {
         return Err(refuse(
             "transfer-encoding",
