@@ -145,7 +145,11 @@ impl Interest {
         }
     }
 
-    /// Only in these operations.
+    /// Only in these operations. In [`Plugin::authorize`] an access also counts as
+    /// the operation that would ask for it alone: a key of DeleteObjects as
+    /// DeleteObject, the source of a copy as GetObject, its target as PutObject,
+    /// the ACL or the tags in the headers of a write as PutObjectAcl or
+    /// PutObjectTagging. [`Request::operation`] tells the real one.
     pub fn operations(mut self, operations: impl IntoIterator<Item = Operation>) -> Self {
         self.operations.extend(operations);
         self

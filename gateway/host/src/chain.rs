@@ -69,6 +69,8 @@ pub(crate) struct Link {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) shadow: bool,
     settings: String,
+    /// What it is used for, whatever more it is interested in.
+    operations: Operations,
     buckets: Vec<Glob>,
     concerns: [Concern; Phase::ALL.len()],
     pub(crate) meters: [Histogram; Phase::ALL.len()],
@@ -209,7 +211,6 @@ impl Link {
     fn new(step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
         let plugin = step.plugin;
         let manifest = plugin.manifest();
-        let within = Operations::listed(&step.matching.operations);
         let claimed = Interest {
             phase: Phase::Serve,
             operations: manifest.claims.clone(),
@@ -221,7 +222,7 @@ impl Link {
         for interest in manifest.interests.iter().chain(serves) {
             if let Some(concern) = concerns.get_mut(interest.phase as usize) {
                 concern
-                    .add(interest, plugin.name(), within)
+                    .add(interest, plugin.name())
                     .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
             }
         }
@@ -243,6 +244,7 @@ impl Link {
             plugin,
             shadow: step.mode == Mode::Shadow,
             settings,
+            operations: Operations::listed(&step.matching.operations),
             buckets: step.matching.buckets,
             concerns,
             meters,
@@ -253,16 +255,18 @@ impl Link {
         Ok(link)
     }
 
-    /// Whether the plugin wants to be called.
+    /// Whether the plugin wants to be called, and is wanted, in any of these
+    /// operations.
     pub(crate) fn concerned(
         &self,
         phase: Phase,
-        operation: Operation,
+        operations: Operations,
         headers: &HeaderMap,
         bucket: Option<&BucketName>,
         documents: Option<&Documents>,
     ) -> bool {
-        self.concerns[phase as usize].holds(operation, headers, documents)
+        self.operations.meets(operations)
+            && self.concerns[phase as usize].holds(operations, headers, documents)
             && covers(&self.buckets, bucket)
     }
 

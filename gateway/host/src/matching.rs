@@ -7,7 +7,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
-use s3::Operation;
+use s3::{Action, Operation};
 use storage::{BucketName, Documents};
 
 use crate::capability::documents::full_name;
@@ -78,6 +78,8 @@ impl fmt::Display for Glob {
 /// What requests a use of a plugin is for; an empty list is for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Match {
+    /// In `authorize` an access counts as more than its operation, as it does
+    /// for an [`Interest`].
     pub operations: Vec<Operation>,
     pub buckets: Vec<Glob>,
 }
@@ -100,12 +102,52 @@ impl Operations {
         }
     }
 
-    pub(crate) fn contains(self, operation: Operation) -> bool {
-        self.0 >> (operation as u8) & 1 == 1
+    /// What one access of an operation counts as: the operation itself, and
+    /// those that would ask for the same access if the client took them one by
+    /// one. So whoever watches DeleteObject is asked about each key of
+    /// DeleteObjects, too. A part is not an object yet: to upload one is no
+    /// PutObject.
+    pub(crate) fn counted(operation: Operation, action: Action) -> Self {
+        use Action as A;
+        use Operation as O;
+        let whole = match operation {
+            O::DeleteObjects => Some(O::DeleteObject),
+            O::CopyObject | O::UploadPartCopy
+                if matches!(action, A::GetObject | A::GetObjectVersion) =>
+            {
+                Some(O::GetObject)
+            }
+            O::CopyObject | O::PostObject => Some(O::PutObject),
+            _ => None,
+        };
+        // What the headers of a write say of the object.
+        let said = match action {
+            A::PutObjectAcl => Some(O::PutObjectAcl),
+            A::PutObjectTagging => Some(O::PutObjectTagging),
+            A::PutObjectRetention => Some(O::PutObjectRetention),
+            A::PutObjectLegalHold => Some(O::PutObjectLegalHold),
+            _ => None,
+        };
+        [whole, said]
+            .into_iter()
+            .flatten()
+            .fold(Self::from(operation), |set, one| {
+                Self(set.0 | Self::from(one).0)
+            })
     }
 
-    fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    pub(crate) fn contains(self, operation: Operation) -> bool {
+        self.meets(operation.into())
+    }
+
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl From<Operation> for Operations {
+    fn from(operation: Operation) -> Self {
+        Self(1 << (operation as u8))
     }
 }
 
@@ -152,16 +194,11 @@ pub(crate) struct Concern {
 }
 
 impl Concern {
-    pub(crate) fn add(
-        &mut self,
-        interest: &Interest,
-        plugin: &str,
-        within: Operations,
-    ) -> Result<(), Failure> {
+    pub(crate) fn add(&mut self, interest: &Interest, plugin: &str) -> Result<(), Failure> {
         let headers = interest.headers.iter();
         let documents = interest.documents.iter();
         self.conditions.push(Condition {
-            operations: Operations::listed(&interest.operations).and(within),
+            operations: Operations::listed(&interest.operations),
             headers: headers
                 .map(|name| HeaderTest::parse(name))
                 .collect::<Result<_, _>>()?,
@@ -174,7 +211,7 @@ impl Concern {
 
     pub(crate) fn holds(
         &self,
-        operation: Operation,
+        operations: Operations,
         headers: &HeaderMap,
         documents: Option<&Documents>,
     ) -> bool {
@@ -184,7 +221,7 @@ impl Concern {
                 let mut names = condition.documents.iter();
                 documents.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
             };
-            condition.operations.contains(operation)
+            condition.operations.meets(operations)
                 && (condition.headers.is_empty() || any_header())
                 && (condition.documents.is_empty() || any_document())
         })
@@ -276,14 +313,52 @@ mod tests {
                 documents: documents.iter().map(|&name| name.to_owned()).collect(),
             };
             let mut concern = Concern::default();
-            concern
-                .add(&interest, "acl", Operations::listed(&[]))
-                .unwrap();
-            assert_eq!(
-                concern.holds(put, &headers, Some(stored)),
-                holds,
-                "{number}"
-            );
+            concern.add(&interest, "acl").unwrap();
+            let found = concern.holds(put.into(), &headers, Some(stored));
+            assert_eq!(found, holds, "{number}");
+        }
+    }
+
+    #[test]
+    fn an_access_counts_as_what_would_ask_for_it_alone() {
+        use Action as A;
+        use Operation as O;
+        for (operation, action, also) in [
+            (O::GetObject, A::GetObject, &[][..]),
+            (O::DeleteObject, A::DeleteObject, &[]),
+            (O::DeleteObjects, A::DeleteObject, &[O::DeleteObject]),
+            (O::DeleteObjects, A::DeleteObjectVersion, &[O::DeleteObject]),
+            (O::CopyObject, A::GetObject, &[O::GetObject]),
+            (O::CopyObject, A::GetObjectVersion, &[O::GetObject]),
+            (O::CopyObject, A::PutObject, &[O::PutObject]),
+            (
+                O::CopyObject,
+                A::PutObjectAcl,
+                &[O::PutObject, O::PutObjectAcl],
+            ),
+            (O::PostObject, A::PutObject, &[O::PutObject]),
+            (O::PutObject, A::PutObject, &[]),
+            (O::PutObject, A::PutObjectAcl, &[O::PutObjectAcl]),
+            (O::PutObject, A::PutObjectTagging, &[O::PutObjectTagging]),
+            (
+                O::CreateMultipartUpload,
+                A::PutObjectRetention,
+                &[O::PutObjectRetention],
+            ),
+            (
+                O::CreateMultipartUpload,
+                A::PutObjectLegalHold,
+                &[O::PutObjectLegalHold],
+            ),
+            (O::CreateMultipartUpload, A::PutObject, &[]),
+            (O::UploadPart, A::PutObject, &[]),
+            (O::UploadPartCopy, A::GetObject, &[O::GetObject]),
+            (O::UploadPartCopy, A::PutObject, &[]),
+            (O::CompleteMultipartUpload, A::PutObject, &[]),
+        ] {
+            let counted = Operations::counted(operation, action);
+            let expected = Operations::listed(&[also, &[operation]].concat());
+            assert_eq!(counted, expected, "{operation} {action:?}");
         }
     }
 }

@@ -113,6 +113,8 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interest {
     pub phase: Phase,
+    /// In `authorize`, each key of DeleteObjects counts as DeleteObject, too, and
+    /// so on: the contract lists them.
     pub operations: Vec<Operation>,
     /// Any of these headers is present; `*` at the end stands for any end.
     pub headers: Vec<String>,

@@ -16,6 +16,7 @@ use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
+use crate::matching::Operations;
 use crate::output::Reply;
 use crate::plugin::{Instance, Permit};
 use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, sanitise};
@@ -273,9 +274,15 @@ impl Run {
         let resource = self.resource.as_deref();
         let bucket = resource.and_then(|resource| resource.access.bucket.as_ref());
         let stored = resource.and_then(|resource| resource.bucket.as_deref());
+        let operations = match resource {
+            Some(resource) if phase == Phase::Authorize => {
+                Operations::counted(head.operation, resource.access.action)
+            }
+            _ => head.operation.into(),
+        };
         link.concerned(
             phase,
-            head.operation,
+            operations,
             &head.headers,
             bucket.or(head.target.bucket()),
             stored.map(|bucket| &bucket.documents),

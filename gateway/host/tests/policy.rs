@@ -2,15 +2,18 @@
 
 mod guest;
 
-use guest::{Guest, Image, SECRET, chain, code, constant, constants, decide, facts, resource, run};
+use guest::{
+    Guest, Image, SECRET, chain, code, constant, constants, decide, facts, facts_with, resource,
+    run,
+};
 use host::{
     FailurePolicy, Glob, Grant, Match, Mode, OnFailure, Principal, Probe, Question, Time, Verdict,
 };
 use http::{HeaderMap, StatusCode};
-use s3::Operation;
 use s3::sigv4::SigningKey;
+use s3::{Action, Operation};
 use std::sync::Arc;
-use storage::Timestamp;
+use storage::{BucketName, ObjectKey, Timestamp};
 
 #[test]
 fn a_denial_outweighs_every_permission_and_silence_permits_nothing() {
@@ -285,6 +288,76 @@ fn who_is_not_concerned_is_not_asked() {
         let expected = if asked { "overload" } else { "ok" };
         let chain = chain(&[Guest::allowing(), guest.clone()]);
         assert_eq!(decide(&chain), expected, "{guest:?}");
+    }
+}
+
+#[test]
+fn what_is_watched_is_watched_within_other_operations_too() {
+    use Operation::{
+        CopyObject, DeleteObject, DeleteObjects, GetObject, PutObject, PutObjectAcl, UploadPart,
+        UploadPartCopy,
+    };
+    const SOURCE: (&str, &str) = ("x-amz-copy-source", "/source/a");
+    const PART: &str = "/prod-a/key?partNumber=1&uploadId=u";
+    let acl = ("x-amz-acl", "private");
+    let of_key = s3::Access {
+        action: Action::DeleteObject,
+        bucket: Some(BucketName::parse("prod-a").unwrap()),
+        key: Some(ObjectKey::parse("key").unwrap()),
+        version: None,
+    };
+    // The watched operation; a request; which of its accesses is asked about.
+    type Case<'a> = (Operation, &'a str, &'a str, &'a [(&'a str, &'a str)], usize);
+    let cases: [(Case<'_>, bool); 17] = [
+        ((DeleteObject, "POST", "/prod-a?delete", &[], 0), true),
+        ((DeleteObjects, "POST", "/prod-a?delete", &[], 0), true),
+        ((PutObject, "POST", "/prod-a?delete", &[], 0), false),
+        ((DeleteObjects, "DELETE", "/prod-a/key", &[], 0), false),
+        ((GetObject, "PUT", "/prod-a/key", &[SOURCE], 0), true),
+        ((GetObject, "PUT", "/prod-a/key", &[SOURCE], 1), false),
+        ((PutObject, "PUT", "/prod-a/key", &[SOURCE], 0), false),
+        ((PutObject, "PUT", "/prod-a/key", &[SOURCE], 1), true),
+        ((CopyObject, "PUT", "/prod-a/key", &[SOURCE], 0), true),
+        ((CopyObject, "PUT", "/prod-a/key", &[SOURCE], 1), true),
+        ((CopyObject, "PUT", "/prod-a/key", &[], 0), false),
+        ((PutObjectAcl, "PUT", "/prod-a/key", &[acl], 0), false),
+        ((PutObjectAcl, "PUT", "/prod-a/key", &[acl], 1), true),
+        ((PutObject, "PUT", PART, &[], 0), false),
+        ((UploadPart, "PUT", PART, &[], 0), true),
+        ((GetObject, "PUT", PART, &[SOURCE], 0), true),
+        ((UploadPartCopy, "PUT", PART, &[SOURCE], 1), true),
+    ];
+    for ((watched, method, target, headers, number), asked) in cases {
+        let facts = facts_with(method, target, headers);
+        let mut accesses = facts.head.accesses().unwrap();
+        // Only the body names what DeleteObjects asks for.
+        accesses.push(of_key.clone());
+        let access = accesses.swap_remove(number);
+        let about = host::Resource {
+            bucket: access
+                .bucket
+                .as_ref()
+                .map(|name| guest::bucket(name.as_str())),
+            object: None,
+            access,
+        };
+        let by_interest = Guest::new()
+            .on(host::Phase::Authorize, &[watched], &[])
+            .limits(|limits| limits.concurrency = 0);
+        let by_match = Guest::denying("overload").matching(Match {
+            operations: vec![watched],
+            buckets: Vec::new(),
+        });
+        for guest in [by_interest, by_match] {
+            let chain = chain(&[Guest::allowing(), guest]);
+            let decision = chain.begin(facts.clone()).authorize(&about);
+            let expected = if asked { "overload" } else { "ok" };
+            assert_eq!(
+                code(&decision),
+                expected,
+                "{watched} in {method} {target} {headers:?} {number}"
+            );
+        }
     }
 }
 

@@ -453,13 +453,18 @@ pub(crate) fn chain(guests: &[Guest]) -> Arc<Chain> {
 }
 
 pub(crate) fn facts(method: &str, target: &str) -> Arc<Facts> {
-    let request = http::Request::builder()
+    facts_with(method, target, &[("x-amz-grant-read", "id=\"bob\"")])
+}
+
+pub(crate) fn facts_with(method: &str, target: &str, headers: &[(&str, &str)]) -> Arc<Facts> {
+    let mut request = http::Request::builder()
         .method(method)
         .uri(target)
-        .header("host", "s3.example.com")
-        .header("x-amz-grant-read", "id=\"bob\"")
-        .body(())
-        .unwrap();
+        .header("host", "s3.example.com");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).unwrap();
     Arc::new(Facts {
         head: Arc::new(Head::parse(&request.into_parts().0, &[]).unwrap()),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
