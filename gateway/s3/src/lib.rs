@@ -16,8 +16,10 @@ pub mod payload;
 pub mod query;
 pub mod range;
 pub mod sigv4;
+pub mod tagging;
 pub mod target;
 pub mod time;
+pub mod unserved;
 pub mod verifier;
 pub mod xml;
 

@@ -8,6 +8,7 @@ use storage::Metadata;
 
 use crate::error::{Code, Error};
 use crate::query::Query;
+use crate::tagging;
 
 /// The names and values of all `x-amz-meta-*` headers together, without that
 /// beginning.
@@ -15,6 +16,11 @@ pub const USER_METADATA_LEN_MAX: usize = 2 * 1024;
 
 pub const USER_PREFIX: &str = "x-amz-meta-";
 pub const REDIRECT: &str = "x-amz-website-redirect-location";
+
+/// What the gateway itself keeps with an object, for no client to see. No header
+/// has such a name.
+pub const TAGGING: &str = ":tagging";
+pub const UPLOAD_ID: &str = ":upload-id";
 
 const STANDARD: [HeaderName; 6] = [
     CACHE_CONTROL,
@@ -25,8 +31,8 @@ const STANDARD: [HeaderName; 6] = [
     EXPIRES,
 ];
 
-/// What a request wants to be stored, by header name in lower case. A header that
-/// is not there is not in it, nor is an empty one.
+/// What a request wants to be stored, by header name in lower case; its tags by
+/// [`TAGGING`]. A header that is not there is not in it, nor is an empty one.
 pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
     let mut stored = Metadata::new();
     for name in STANDARD {
@@ -48,6 +54,9 @@ pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
         }
         stored.insert(REDIRECT.to_owned(), redirect);
     }
+    if let Some(tags) = tagging::of(headers)? {
+        stored.insert(TAGGING.to_owned(), tags);
+    }
     let mut length = 0_usize;
     for name in headers.keys() {
         let Some(short) = name.as_str().strip_prefix(USER_PREFIX) else {
@@ -67,6 +76,11 @@ pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
             .with("MaxSizeAllowed", USER_METADATA_LEN_MAX.to_string()));
     }
     Ok(stored)
+}
+
+/// Whether an entry of the metadata is one that the gateway keeps for itself.
+pub fn is_internal(name: &str) -> bool {
+    name.starts_with(':')
 }
 
 /// What the query of a read wants to see instead of the stored headers.
@@ -145,9 +159,11 @@ mod tests {
             ("x-amz-meta-empty", ""),
             ("x-amz-meta-", "nameless"),
             ("x-amz-acl", "private"),
+            ("x-amz-tagging", "a=b"),
             ("x-amz-website-redirect-location", "/there"),
         ]));
         let expected = [
+            (TAGGING, "a=b"),
             ("content-encoding", "gzip,br"),
             ("content-type", "text/plain"),
             ("expires", "whenever"),
@@ -175,6 +191,14 @@ mod tests {
         let redirect = headers(&[("x-amz-website-redirect-location", "javascript:0")]);
         let error = stored_headers(&redirect).unwrap_err();
         assert_eq!(error.code(), Some(Code::InvalidRedirectLocation));
+    }
+
+    #[test]
+    fn what_is_internal_cannot_be_a_header() {
+        for name in [TAGGING, UPLOAD_ID] {
+            assert!(is_internal(name) && name.parse::<HeaderName>().is_err());
+        }
+        assert!(!is_internal("x-amz-meta-a"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! CopyObject: within one geometry no data moves.
 
 use http::HeaderName;
+use s3::metadata::{TAGGING, is_internal};
 use s3::{Code, Head};
 use storage::{Metadata, NewObject, Object, Store};
 
@@ -30,6 +31,7 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
             .into());
     }
 
+    let metadata = metadata(&request.head, directive, source)?;
     let bucket = request.bucket()?;
     let staged = match store.share(source, bucket).await? {
         Some(staged) => staged,
@@ -43,7 +45,7 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
         key: request.key()?.clone(),
         owner: request.owner(),
         etag: source.etag.clone(),
-        metadata: metadata(&request.head, directive, source)?,
+        metadata,
         documents: request.object_documents(),
     };
     let stored = store.put(bucket, object, staged, precondition).await?;
@@ -91,13 +93,22 @@ fn is_onto_itself(request: &Cleared, source: &Object) -> bool {
             .is_some_and(|source| source.access.version.is_none())
 }
 
-/// The checksums are those of the bytes, so they go with them.
+/// The checksums are those of the bytes, so they go with them. The tags have a
+/// directive of their own. What else the gateway knows of the source is not so of
+/// the copy.
 fn metadata(head: &Head, directive: Directive, source: &Object) -> Result<Metadata> {
-    if directive == Directive::Copy {
-        return Ok(source.metadata.clone());
-    }
-    let mut metadata = s3::metadata::stored_headers(&head.headers)?;
-    let checksums = source.metadata.iter().filter(|(name, _)| is_checksum(name));
-    metadata.extend(checksums.map(|(name, value)| (name.clone(), value.clone())));
+    let mut metadata = match directive {
+        Directive::Copy => Metadata::new(),
+        Directive::Replace => s3::metadata::stored_headers(&head.headers)?,
+    };
+    let kept = source.metadata.iter().filter(|(name, _)| match directive {
+        Directive::Copy => !is_internal(name),
+        Directive::Replace => is_checksum(name),
+    });
+    metadata.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    match s3::tagging::of_copy(&head.headers, source.metadata.get(TAGGING))? {
+        Some(tags) => metadata.insert(TAGGING.to_owned(), tags),
+        None => metadata.remove(TAGGING),
+    };
     Ok(metadata)
 }

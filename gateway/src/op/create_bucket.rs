@@ -22,6 +22,7 @@ pub(crate) async fn run(
         .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
         .await?;
     let configuration = s3::xml::parse_create_bucket_configuration(&body)?;
+    s3::unserved::check_bucket(&configuration)?;
     check_location(
         configuration.location_constraint.as_deref(),
         &gateway.region,

@@ -6,6 +6,7 @@ use std::ops::Range;
 use host::Principal;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3::conditional::Outcome;
+use s3::metadata::{TAGGING, is_internal};
 use s3::{ByteRange, Code, Conditions};
 use storage::{Object, PartNumber, Store};
 
@@ -125,11 +126,15 @@ fn headers(request: &Cleared, object: &Object) -> Result<HeaderMap> {
     for (name, value) in object
         .metadata
         .iter()
-        .filter(|(name, _)| !is_checksum(name))
+        .filter(|(name, _)| !is_checksum(name) && !is_internal(name))
     {
         if let Ok(name) = HeaderName::try_from(name) {
             set(&mut headers, name, value);
         }
+    }
+    if let Some(tags) = object.metadata.get(TAGGING) {
+        let count = s3::tagging::count(tags);
+        set(&mut headers, s3::tagging::COUNT, count.to_string());
     }
     set_etag(&mut headers, &object.etag);
     set_modified(&mut headers, object.modified);

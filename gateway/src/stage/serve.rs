@@ -21,6 +21,7 @@ pub(crate) async fn serve(
     if gateway.chain.claims(cleared.head.operation) {
         return serve_by_plugin(cleared, exchange, gateway).await;
     }
+    s3::unserved::check(&cleared.head)?;
     let store = &*gateway.store;
     match cleared.head.operation {
         Operation::ListBuckets => op::list_buckets::run(&cleared, gateway).await,

@@ -493,3 +493,79 @@ fn a_part_number_reads_the_whole_of_an_object_without_parts() {
     )
     .refused(400, "InvalidRequest");
 }
+
+#[test]
+fn what_nobody_serves_is_refused_before_the_body_is_asked_for() {
+    let server = Server::shared();
+    server.bucket("unserved");
+    const PATH: &str = "/unserved/key";
+    let refused = |request: Request, name: &str, value: &str| {
+        let request = request.header("expect", "100-continue");
+        let request = request.header(name, value).signed(&ROOT);
+        let reply = server.send(&request).refused(501, "NotImplemented");
+        let told = reply.element("Message").unwrap_or_default();
+        assert!(told.contains(name), "{reply:?}");
+        assert_eq!(server.content(PATH), None, "{name}");
+    };
+    let put = || Request::put(PATH, "").header("content-length", "5");
+    refused(put(), "x-amz-server-side-encryption", "AES256");
+    refused(
+        put(),
+        "x-amz-server-side-encryption-customer-algorithm",
+        "AES256",
+    );
+    refused(put(), "x-amz-storage-class", "GLACIER");
+    refused(put(), "x-amz-object-lock-mode", "GOVERNANCE");
+    refused(put(), "x-amz-write-offset-bytes", "5");
+    let begin = || Request::post("/unserved/key?uploads", "");
+    refused(begin(), "x-amz-server-side-encryption", "aws:kms");
+    let create = || Request::put("/unserved-too", "");
+    refused(create(), "x-amz-bucket-object-lock-enabled", "true");
+    refused(create(), "x-amz-object-ownership", "BucketOwnerEnforced");
+
+    let tags = "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
+    let tagged = Request::put("/unserved-too", tags).signed(&ROOT);
+    server.send(&tagged).refused(501, "NotImplemented");
+    server
+        .send(&Request::head("/unserved-too").signed(&ROOT))
+        .expect(404);
+    let standard = Request::put(PATH, "x").header("x-amz-storage-class", "STANDARD");
+    server.send(&standard.signed(&ROOT)).expect(200);
+}
+
+#[test]
+fn tags_stay_with_the_object() {
+    let server = Server::shared();
+    server.bucket("tagged");
+    let send = |request: Request| server.send(&request.signed(&ROOT));
+    let counted = |path: &str, count: Option<&str>| {
+        for request in [Request::get(path), Request::head(path)] {
+            let read = send(request).expect(200);
+            assert_eq!(read.header("x-amz-tagging-count"), count, "{read:?}");
+        }
+    };
+    let put = |tags: &str| Request::put("/tagged/key", "x").header("x-amz-tagging", tags);
+    send(put("a=b&a=c")).refused(400, "InvalidArgument");
+    send(put("aws:a=b")).refused(400, "InvalidTag");
+    send(put("team=storage&cost=1")).expect(200);
+    counted("/tagged/key", Some("2"));
+
+    let copy = |headers: &[(&str, &str)]| {
+        let copy = Request::put("/tagged/copy", "").header("x-amz-copy-source", "tagged/key");
+        send(
+            headers
+                .iter()
+                .fold(copy, |copy, (name, value)| copy.header(name, value)),
+        )
+    };
+    copy(&[]).expect(200);
+    counted("/tagged/copy", Some("2"));
+    copy(&[("x-amz-metadata-directive", "REPLACE")]).expect(200);
+    counted("/tagged/copy", Some("2"));
+    let replace = ("x-amz-tagging-directive", "REPLACE");
+    copy(&[replace, ("x-amz-tagging", "a=b")]).expect(200);
+    counted("/tagged/copy", Some("1"));
+    copy(&[replace]).expect(200);
+    counted("/tagged/copy", None);
+    copy(&[("x-amz-tagging", "a=b")]).refused(400, "InvalidRequest");
+}
