@@ -2,7 +2,7 @@
 //!
 //! A plugin is a Rust library. It implements [`Plugin`], says when it is
 //! concerned, and answers: who made this request, may they do this, what is to
-//! be kept with the object. The gateway runs it in a sandbox, one fresh instance
+//! be kept with the object. The gateway runs it in a sandbox, a fresh instance
 //! for each request that concerns it.
 //!
 //! # Ten minutes
@@ -90,8 +90,10 @@
 //!   operations, headers and documents that concern it: see [`Interest`].
 //! - **Claims.** A plugin may own a sub-resource such as `?cors`:
 //!   [`Manifest::claims`] and [`Plugin::serve`].
-//! - **State.** The value lives for one request. What shall outlive it is kept in
-//!   [`documents`] of a bucket or an object.
+//! - **State.** The value serves one request only, and lives up to the end of
+//!   [`Plugin::prepare`]: [`Plugin::serve`] and [`Plugin::respond`] are each asked
+//!   of a fresh one, so that nothing is held while a client is slow. What shall
+//!   outlive it is kept in [`documents`] of a bucket or an object.
 //! - **Capabilities.** The modules [`documents`], [`identity`], [`directory`] and
 //!   [`clock`] each need a grant in the configuration, if the plugin calls them.
 //! - **Failure.** A panic, an endless loop or too much memory ends the instance;

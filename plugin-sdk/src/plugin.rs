@@ -9,9 +9,10 @@ use crate::request::{Access, Request};
 use crate::verdict::{Authentication, Denial, Vote};
 use types::Operation;
 
-/// A policy plugin. One value of the type serves one request: it is made by
+/// A policy plugin. A value of the type serves one request only: it is made by
 /// [`configure`](Plugin::configure), asked in the phases that its manifest
-/// names, and dropped.
+/// names up to [`prepare`](Plugin::prepare), and dropped. [`serve`](Plugin::serve)
+/// and [`respond`](Plugin::respond) each have another one.
 ///
 /// Every phase has a default that leaves the request as it is.
 pub trait Plugin: Sized {

@@ -15,7 +15,7 @@ use crate::account::Directory;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
 use crate::matching::{Concern, Glob, Match, Operations, covers};
-use crate::plugin::{Instance, Interest, LOAD_CPU, Permit, Plugin};
+use crate::plugin::{Instance, Interest, LOAD_CPU, Plugin};
 use crate::run::Run;
 use crate::state::{Facts, Outside, Phase, Time};
 
@@ -270,15 +270,18 @@ impl Link {
             && covers(&self.buckets, bucket)
     }
 
-    /// An instance that is ready for a request, and the place it takes.
-    pub(crate) fn start(&self, outside: &Arc<Outside>) -> Result<(Instance, Permit), Failure> {
-        let permit = self.plugin.admit()?;
+    pub(crate) fn takes_part_in(&self, phase: Phase) -> bool {
+        self.concerns[phase as usize].arises()
+    }
+
+    /// An instance that is ready for a request.
+    pub(crate) fn start(&self, outside: &Arc<Outside>) -> Result<Instance, Failure> {
         let idle = match self.plugin.instances {
             Instances::Fresh => None,
             Instances::Reuse => self.idle().pop(),
         };
         if let Some(instance) = idle {
-            return Ok((instance, permit));
+            return Ok(instance);
         }
         let profile = &self.plugin.profile;
         let cpu = profile.limits.cpu;
@@ -286,7 +289,7 @@ impl Link {
         instance
             .configure(&self.settings)?
             .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;
-        Ok((instance, permit))
+        Ok(instance)
     }
 
     /// Takes an instance back that has not failed.

@@ -20,7 +20,8 @@ pub enum FailureKind {
     Output,
     /// It asked the host too often.
     HostCalls,
-    /// Too many requests were inside it, or inside all plugins together.
+    /// Too many calls were inside it, or there were too many instances of all
+    /// plugins together.
     Overload,
     /// It could not be started.
     Instantiate,

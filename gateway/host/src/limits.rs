@@ -57,7 +57,7 @@ pub struct Limits {
     pub host_calls: u32,
     /// Further lines are dropped.
     pub log_lines: u32,
-    /// Requests that may be inside the plugin at once.
+    /// Calls that may be inside the plugin at once.
     pub concurrency: u32,
 }
 
@@ -77,7 +77,7 @@ impl Default for Limits {
 /// How long an instance of a plugin lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Instances {
-    /// One request: no request ever sees what another one left behind.
+    /// One request at most: none ever sees what another one left behind.
     #[default]
     Fresh,
     /// Many requests, one after the other, until it fails. For plugins that are

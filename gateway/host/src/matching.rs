@@ -209,6 +209,11 @@ impl Concern {
         Ok(())
     }
 
+    /// Whether there is any condition under which it holds.
+    pub(crate) fn arises(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
     pub(crate) fn holds(
         &self,
         operations: Operations,

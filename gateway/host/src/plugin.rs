@@ -208,7 +208,7 @@ impl Plugin {
         &self.profile.limits
     }
 
-    /// Requests that are inside the plugin.
+    /// Calls that are inside the plugin.
     pub fn running(&self) -> u32 {
         self.running.load(Ordering::Relaxed)
     }
@@ -223,7 +223,7 @@ impl Plugin {
         } else {
             Err(Failure::new(
                 FailureKind::Overload,
-                "as many requests as the limit are inside the plugin",
+                "as many calls as the limit are inside the plugin",
             ))
         }
     }

@@ -102,7 +102,7 @@ impl Probe {
         })
     }
 
-    /// Asks in the one instance of the run.
+    /// Asks in an instance of its own.
     fn ask<T>(
         &self,
         run: &mut Run,

@@ -1,8 +1,10 @@
 //! One request on its way through a chain, phase by phase.
 //!
-//! A plugin gets its instance when it is first called and keeps it over the
-//! phases. It loses it when no later phase calls it, and at once when it fails:
-//! nothing runs in it after that.
+//! A plugin gets its instance when it is first called, and keeps it up to the
+//! end of `prepare`. `serve` and `respond` are each asked of another one: in
+//! between the gateway waits for the client, and slow clients must not be able
+//! to hold the instances that all share. A plugin that fails loses its instance
+//! at once, and nothing runs in it after that.
 
 use std::fmt;
 use std::mem;
@@ -18,7 +20,7 @@ use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
 use crate::matching::Operations;
 use crate::output::Reply;
-use crate::plugin::{Instance, Permit};
+use crate::plugin::Instance;
 use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, sanitise};
 
 /// Who made a request.
@@ -53,8 +55,11 @@ pub struct Run {
 }
 
 enum Slot {
-    Idle,
-    Live(Box<Instance>, Permit),
+    /// What the instances before have left of the lines that a request may log.
+    Idle {
+        log_lines_left: u32,
+    },
+    Live(Box<Instance>),
     Failed(Failure),
 }
 
@@ -70,7 +75,10 @@ impl Run {
         principal: Principal,
         resource: Option<Arc<Resource>>,
     ) -> Self {
-        let slots = chain.links.iter().map(|_| Slot::Idle).collect();
+        let slots = chain.links.iter().map(|link| Slot::Idle {
+            log_lines_left: link.plugin.limits().log_lines,
+        });
+        let slots = slots.collect();
         Self {
             chain,
             facts,
@@ -121,7 +129,13 @@ impl Run {
         }
         let identity = identity?;
         self.principal = identity.principal.clone();
-        self.settle(phase);
+        // The store is read next.
+        for (index, link) in chain.links.iter().enumerate() {
+            let later = [Phase::Authorize, Phase::Prepare];
+            if !later.into_iter().any(|phase| link.takes_part_in(phase)) {
+                self.release(index, link);
+            }
+        }
         Ok(identity)
     }
 
@@ -167,10 +181,14 @@ impl Run {
         }
     }
 
-    /// All accesses are decided on: lets go of the instances that were there
-    /// only for that. [`Run::prepare`] and all later phases imply it.
-    pub fn authorized(&mut self) {
-        self.settle(Phase::Authorize);
+    /// Gives back all instances. Whoever is about to wait for the client calls
+    /// it first; [`Run::prepare`], [`Run::serve`] and [`Run::respond`] do so
+    /// themselves.
+    pub fn rest(&mut self) {
+        let chain = self.chain.clone();
+        for (index, link) in chain.links.iter().enumerate() {
+            self.release(index, link);
+        }
     }
 
     /// Has the operation validated, and the documents named that it attaches.
@@ -178,7 +196,6 @@ impl Run {
         let phase = Phase::Prepare;
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
-        self.authorized();
         for (index, link) in self.concerned(&chain, phase) {
             let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
             match verdict(link, prepared.map(Verdict::from)) {
@@ -189,7 +206,7 @@ impl Run {
                 Verdict::Deny(error) => return Err(error),
             }
         }
-        self.settle(phase);
+        self.rest();
         Ok(self.changes())
     }
 
@@ -198,28 +215,28 @@ impl Run {
         let phase = Phase::Serve;
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
-        self.settle(Phase::Prepare);
+        self.rest();
         let claimant = chain.claimant(self.facts.head.operation);
         let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
         let Some((index, link)) = claimant.filter(|(_, link)| self.concerns(link, phase)) else {
             return Err(s3::Code::NotImplemented.into());
         };
         let reply = self.call(index, link, phase, body, Instance::serve);
+        self.rest();
         let reply = reply.map_err(|failure| {
             let answer = link.plugin.on_failure.answer(failure.kind);
             // There is nothing to fall back on.
             answer.unwrap_or_else(|| refusal(failure.kind))
         })??;
-        self.settle(phase);
         Ok(self.served(reply))
     }
 
     /// Asks, in reverse order, for headers to add to a response of this status.
-    /// A plugin that fails adds none. All instances are let go.
+    /// A plugin that fails adds none.
     pub fn respond(&mut self, status: StatusCode) -> HeaderMap {
         let phase = Phase::Respond;
         let chain = self.chain.clone();
-        self.settle(Phase::Serve);
+        self.rest();
         let mut added = HeaderMap::new();
         for (index, link) in self.concerned(&chain, phase).rev() {
             if matches!(self.slots.get(index), Some(Slot::Failed(_))) {
@@ -236,7 +253,7 @@ impl Run {
                 Ok(_) | Err(_) => {}
             }
         }
-        self.settle(phase);
+        self.rest();
         added
     }
 
@@ -289,8 +306,8 @@ impl Run {
         )
     }
 
-    /// Calls a plugin in its instance for this request, which it gets if it has
-    /// none, and loses if it fails.
+    /// Calls a plugin in its instance, which it gets if it has none, and loses
+    /// if it fails.
     pub(crate) fn call<T>(
         &mut self,
         index: usize,
@@ -299,68 +316,68 @@ impl Run {
         body: Bytes,
         export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let began = Instant::now();
-        let slot = &mut self.slots[index];
-        let started = match mem::replace(slot, Slot::Idle) {
-            Slot::Live(instance, permit) => Ok((instance, permit)),
-            Slot::Idle => link
-                .start(&self.chain.outside)
-                .map(|(instance, permit)| (Box::new(instance), permit)),
-            Slot::Failed(failure) => {
-                *slot = Slot::Failed(failure.clone());
-                return Err(failure);
-            }
-        };
-        let outcome = started.and_then(|(mut instance, permit)| {
-            instance.store.data_mut().call = Some(Call {
-                facts: self.facts.clone(),
-                phase,
-                principal: self.principal.clone(),
-                resource: self.resource.clone(),
-                body,
-                overlay: self.overlay.clone(),
-            });
-            let answer = export(&mut instance)?;
-            let call = instance.store.data_mut().call.take();
-            Ok((answer, call, Slot::Live(instance, permit)))
-        });
-        link.meters[phase as usize].record(began.elapsed());
-        match outcome {
-            Ok((answer, call, slot)) => {
-                // What a shadow writes is not kept, nor what a plugin wrote that
-                // failed.
-                if let Some(call) = call.filter(|_| phase.writes() && !link.shadow) {
-                    self.overlay = call.overlay;
-                }
-                self.slots[index] = slot;
-                Ok(answer)
-            }
-            Err(failure) => {
-                self.report_failure(link, phase, &failure);
-                self.slots[index] = Slot::Failed(failure.clone());
-                Err(failure)
-            }
+        if let Slot::Failed(failure) = &self.slots[index] {
+            return Err(failure.clone());
         }
+        let began = Instant::now();
+        let answer = self.enter(index, link, phase, body, export);
+        link.meters[phase as usize].record(began.elapsed());
+        if let Err(failure) = &answer {
+            self.report_failure(link, phase, failure);
+            // It is there still if there was no place to enter it.
+            self.release(index, link);
+            self.slots[index] = Slot::Failed(failure.clone());
+        }
+        answer
     }
 
-    /// Lets go of the instances that no phase after this one calls.
-    fn settle(&mut self, after: Phase) {
-        let chain = self.chain.clone();
-        for (index, link) in chain.links.iter().enumerate() {
-            let live = matches!(self.slots.get(index), Some(Slot::Live(..)));
-            let mut later = Phase::ALL.into_iter().filter(|phase| *phase > after);
-            if live && !later.any(|phase| self.concerns(link, phase)) {
-                self.release(index, link);
-            }
+    fn enter<T>(
+        &mut self,
+        index: usize,
+        link: &Link,
+        phase: Phase,
+        body: Bytes,
+        export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let _place = link.plugin.admit()?;
+        let slot = &mut self.slots[index];
+        if let Slot::Idle { log_lines_left } = *slot {
+            let mut instance = link.start(&self.chain.outside)?;
+            instance.store.data_mut().log_lines_left = log_lines_left;
+            *slot = Slot::Live(Box::new(instance));
         }
+        // Out of its slot, it is dropped when the call fails.
+        let Slot::Live(mut instance) = mem::replace(slot, Slot::Idle { log_lines_left: 0 }) else {
+            unreachable!("a plugin that failed is not entered");
+        };
+        instance.store.data_mut().call = Some(Call {
+            facts: self.facts.clone(),
+            phase,
+            principal: self.principal.clone(),
+            resource: self.resource.clone(),
+            body,
+            overlay: self.overlay.clone(),
+        });
+        let answer = export(&mut instance)?;
+        // What a shadow writes is not kept, nor what a plugin wrote that failed.
+        if let Some(call) = instance.store.data_mut().call.take()
+            && phase.writes()
+            && !link.shadow
+        {
+            self.overlay = call.overlay;
+        }
+        *slot = Slot::Live(instance);
+        Ok(answer)
     }
 
     fn release(&mut self, index: usize, link: &Link) {
-        if let Some(slot) = self.slots.get_mut(index)
-            && let Slot::Live(instance, permit) = mem::replace(slot, Slot::Idle)
-        {
-            link.keep(*instance);
-            drop(permit);
+        let slot = &mut self.slots[index];
+        if let Slot::Live(instance) = slot {
+            let log_lines_left = instance.store.data().log_lines_left;
+            let idle = Slot::Idle { log_lines_left };
+            if let Slot::Live(instance) = mem::replace(slot, idle) {
+                link.keep(*instance);
+            }
         }
     }
 
@@ -399,10 +416,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let chain = self.chain.clone();
-        for (index, link) in chain.links.iter().enumerate() {
-            self.release(index, link);
-        }
+        self.rest();
     }
 }
 

@@ -319,36 +319,81 @@ fn documents_are_written_when_they_may_be_and_never_in_anothers_name() {
 }
 
 #[test]
-fn when_all_places_are_taken_a_request_is_told_to_slow_down() {
+fn when_the_pool_is_empty_a_request_is_told_to_slow_down() {
     let settings = Settings {
         instances_max: 2,
         ..Settings::default()
     };
     let host = Host::new(settings).unwrap();
-    let holding = || {
-        let guest = Guest::allowing().respond(|image| constant(image.headers(&[])));
-        guest.on_failure(host::FailurePolicy::default())
+    let guest = Guest::allowing().on_failure(host::FailurePolicy::default());
+    let chain = chain_on(&host, &[guest]);
+    let get = facts("GET", "/prod-a/key");
+    let about = resource(&get);
+    let enter = || {
+        let mut run = chain.begin(get.clone());
+        let decision = run.authorize(&about);
+        (run, code(&decision))
     };
-    let crowded = holding().limits(|limits| limits.concurrency = 2);
-    let pool = chain_on(&host, &[holding()]);
-    let places = chain(&[crowded]);
-    for chain in [pool, places] {
-        let get = facts("GET", "/prod-a/key");
-        let about = resource(&get);
-        let enter = || {
-            let mut run = chain.begin(get.clone());
-            let decision = run.authorize(&about);
-            (run, code(&decision))
-        };
-        let (first, second) = (enter(), enter());
-        assert_eq!((&*first.1, &*second.1), ("ok", "ok"));
-        for _ in 0..10 {
-            assert_eq!(enter().1, "SlowDown");
-        }
-        drop(first);
-        assert_eq!(enter().1, "ok");
-        assert_eq!(enter().1, "ok");
+    let (first, second) = (enter(), enter());
+    assert_eq!((&*first.1, &*second.1), ("ok", "ok"));
+    for _ in 0..10 {
+        assert_eq!(enter().1, "SlowDown");
     }
+    drop(first);
+    assert_eq!(enter().1, "ok");
+    assert_eq!(enter().1, "ok");
+}
+
+#[test]
+fn no_number_of_slow_clients_takes_the_places_of_others() {
+    let settings = Settings {
+        instances_max: 1,
+        ..Settings::default()
+    };
+    let host = Host::new(settings).unwrap();
+    let responding = |body: fn(&mut Image) -> usize| {
+        Guest::new()
+            .limits(|limits| limits.concurrency = 1)
+            .authorize(|image| constant(body(image)))
+            .respond(|image| constant(image.headers(&[("x-seen", "1")])))
+    };
+    let allowing = chain_on(&host, &[responding(Image::allow)]);
+    let denying = chain_on(&host, &[responding(|image| image.deny("Own"))]);
+    let get = facts("GET", "/prod-a/key");
+    let about = resource(&get);
+    // They all send their bodies, if only for the gateway to throw them away.
+    let uploads: Vec<_> = (0..10)
+        .flat_map(|_| {
+            let mut uploading = allowing.begin(get.clone());
+            assert_eq!(code(&uploading.authorize(&about)), "ok");
+            assert_eq!(code(&uploading.prepare(&about)), "ok");
+            let mut refused = denying.begin(get.clone());
+            assert_eq!(code(&refused.authorize(&about)), "Own");
+            refused.rest();
+            [uploading, refused]
+        })
+        .collect();
+    for mut run in uploads {
+        assert_eq!(run.respond(StatusCode::OK)["x-seen"], "1");
+    }
+}
+
+#[test]
+fn no_more_calls_are_inside_a_plugin_than_it_may_have() {
+    let looping = authorizing(LOOP).limits(|limits| limits.concurrency = 1);
+    let step = looping.step(guest::host());
+    let plugin = step.plugin.clone();
+    let chain = host::Chain::new(vec![step], std::sync::Arc::new(guest::People)).unwrap();
+    std::thread::scope(|scope| {
+        let inside = scope.spawn(|| decide(&chain));
+        while plugin.running() == 0 && !inside.is_finished() {
+            std::thread::yield_now();
+        }
+        assert_eq!(decide(&chain), "overload");
+        assert_eq!(inside.join().unwrap(), "timeout");
+    });
+    assert_eq!(plugin.running(), 0);
+    assert_eq!(decide(&chain), "timeout");
 }
 
 #[test]

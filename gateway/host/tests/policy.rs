@@ -84,11 +84,16 @@ fn a_fresh_instance_knows_nothing_of_the_one_before() {
     for _ in 0..100 {
         assert_eq!(decide(&fresh), "ok");
     }
-    // Within one request it is the same instance.
+    // All accesses are decided in the same one; those after `prepare`, which only
+    // the keys of DeleteObjects are, in another.
     let get = facts("GET", "/prod-a/key");
+    let about = resource(&get);
     let mut run = fresh.begin(get.clone());
-    assert_eq!(code(&run.authorize(&resource(&get))), "ok");
-    assert_eq!(code(&run.authorize(&resource(&get))), "Again");
+    for _ in 0..2 {
+        assert_eq!(code(&run.authorize(&about)), "ok");
+        assert_eq!(code(&run.authorize(&about)), "Again");
+        assert_eq!(code(&run.prepare(&about)), "ok");
+    }
     let reused = chain(&[counting.reused()]);
     assert_eq!(decide(&reused), "ok");
     assert_eq!(decide(&reused), "Again");
@@ -491,22 +496,33 @@ fn headers_are_added_from_the_last_to_the_first_and_never_replaced() {
 }
 
 #[test]
-fn an_instance_is_let_go_when_no_later_phase_needs_it() {
-    let host = guest::host();
-    let deciding = Guest::allowing();
-    let responding = Guest::allowing().respond(|image| constant(image.headers(&[])));
-    for (guest, held) in [(deciding, 0), (responding, 1)] {
-        let step = guest.step(host);
-        let plugin = step.plugin.clone();
-        let chain = host::Chain::new(vec![step], Arc::new(guest::People)).unwrap();
-        let get = facts("GET", "/prod-a/key");
-        let mut run = chain.begin(get.clone());
-        run.authorize(&resource(&get)).unwrap();
-        assert_eq!(plugin.running(), 1);
-        run.authorized();
-        assert_eq!(plugin.running(), held);
-        run.respond(StatusCode::OK);
-        assert_eq!(plugin.running(), 0);
+fn an_instance_lives_up_to_prepare_and_serve_and_respond_have_others() {
+    // Traps unless this is that call of its instance.
+    let nth = |number: usize, result: usize| {
+        format!(
+            "(global.set $count (i32.add (global.get $count) (i32.const 1)))
+             (if (i32.ne (global.get $count) (i32.const {number})) (then (unreachable)))
+             (i32.const {result})"
+        )
+    };
+    let counting = Guest::new()
+        .authenticate(|image| nth(1, image.abstain()))
+        .authorize(|image| nth(2, image.allow()))
+        .prepare(|image| nth(3, image.ok()))
+        .serve(Operation::GetBucketCors, |image| {
+            nth(1, image.reply(200, &[], [0, 0]))
+        })
+        .respond(|image| nth(1, image.headers(&[("x-seen", "1")])));
+    let chain = chain(&[counting]);
+    let cors = facts("GET", "/prod-a?cors");
+    let about = resource(&cors);
+    for _ in 0..2 {
+        let mut run = chain.begin(cors.clone());
+        assert_eq!(code(&run.authenticate()), "ok");
+        assert_eq!(code(&run.authorize(&about)), "ok");
+        assert_eq!(code(&run.prepare(&about)), "ok");
+        assert_eq!(code(&run.serve(&about, "".into())), "ok");
+        assert_eq!(run.respond(StatusCode::OK)["x-seen"], "1");
     }
 }
 

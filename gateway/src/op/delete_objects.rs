@@ -43,6 +43,7 @@ pub(crate) async fn run(
         let permission = authorize(&request, &target, &mut exchange.run, store).await;
         permitted.push((target, permission));
     }
+    exchange.run.rest();
     let outcomes: Vec<DeleteOutcome> = stream::iter(permitted)
         .map(|(target, permission)| async move {
             let deleted = match permission {

@@ -44,6 +44,8 @@ pub(crate) async fn respond(
     mut audit: Audit,
 ) -> Response<ReplyBody> {
     let Exchange { mut run, mut body } = exchange;
+    // A client that is slow to finish must not keep instances from others.
+    run.rest();
     if outcome.is_err() {
         body.drain().await;
     }
