@@ -1,7 +1,7 @@
 //! serve: the operation itself, by the plugin that claims it or natively.
 
 use http::Method;
-use s3::Operation;
+use s3::{Head, Operation};
 
 use crate::body::ReplyBody;
 use crate::error::Result;
@@ -67,8 +67,7 @@ async fn serve_by_plugin(
     } else {
         bytes::Bytes::new()
     };
-    let addresses_object = cleared.head.target.key().is_some();
-    if addresses_object {
+    if is_about_existing(&cleared.head) {
         cleared.object()?;
     }
     let served = exchange.run.serve(&cleared.target, body)?;
@@ -89,4 +88,33 @@ async fn serve_by_plugin(
         headers: served.headers,
         body: ReplyBody::bytes(served.body),
     })
+}
+
+/// Whether the request is about an object that must be there. A browser asks for
+/// leave to upload before there is one.
+fn is_about_existing(head: &Head) -> bool {
+    head.operation != Operation::Preflight && head.target.key().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn a_preflight_may_be_about_an_object_that_is_not_there_yet() {
+        let check = |method: &str, uri: &str, expected: bool| {
+            let request = Request::builder().method(method).uri(uri);
+            let request = request.header("host", "h").body(());
+            let (parts, ()) = request.unwrap().into_parts();
+            let head = Head::parse(&parts, &[]).unwrap();
+            assert_eq!(is_about_existing(&head), expected, "{method} {uri}");
+        };
+        check("OPTIONS", "/abc/k", false);
+        check("OPTIONS", "/abc", false);
+        check("GET", "/abc?acl", false);
+        check("GET", "/abc/k?acl", true);
+        check("PUT", "/abc/k?tagging", true);
+    }
 }
