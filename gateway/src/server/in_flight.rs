@@ -13,6 +13,8 @@ pub(crate) struct InFlight(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     requests: AtomicUsize,
+    /// Requests that ever began.
+    begun: AtomicUsize,
     /// Requests whose response is on its way.
     responses: AtomicUsize,
     /// Milliseconds from `connected` to when a response last began or moved.
@@ -24,6 +26,7 @@ impl InFlight {
     pub(super) fn new() -> Self {
         Self(Arc::new(Shared {
             requests: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
             responses: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
             connected: Instant::now(),
@@ -32,6 +35,7 @@ impl InFlight {
 
     pub(super) fn begin(&self) -> Begun {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         Begun {
             connection: Arc::clone(&self.0),
             responding: false,
@@ -40,6 +44,11 @@ impl InFlight {
 
     pub(super) fn any(&self) -> bool {
         self.0.requests.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many requests ever began.
+    pub(super) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
     }
 
     /// When a response last moved, while there is one.

@@ -29,8 +29,8 @@ pub(super) struct Patient<S> {
     read_timer: Pin<Box<Sleep>>,
     write_timer: Pin<Box<Sleep>>,
     write_stalled: bool,
-    /// Everything written so far belongs to answers that are complete.
-    at_rest: bool,
+    /// How many requests have been answered whole, and all of it written.
+    answered: usize,
     /// What is sent in place of hyper's refusal, and how much of it was sent.
     refusal: Option<(Vec<u8>, usize)>,
 }
@@ -64,7 +64,7 @@ impl<S> Patient<S> {
             read_timer: Box::pin(tokio::time::sleep(limits.header_timeout)),
             write_timer: Box::pin(tokio::time::sleep(limits.body_timeout)),
             write_stalled: false,
-            at_rest: true,
+            answered: 0,
             refusal: None,
         }
     }
@@ -159,12 +159,10 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
         first: &[u8],
         length: usize,
     ) -> Option<Poll<io::Result<usize>>> {
-        // Bytes of an object may look like a refusal; but before those comes the
-        // head of their answer, and only then do they.
-        if self.at_rest && !self.in_flight.any() && self.reading == Reading::Head {
+        // What is written while every request that began has its answer is hyper's own.
+        if self.refusal.is_none() && self.answered == self.in_flight.begun() {
             self.refusal = refusal::in_place_of(first).map(|refusal| (refusal, 0));
         }
-        self.at_rest = false;
         let (refusal, sent) = self.refusal.as_mut()?;
         while let Some(rest) = refusal.get(*sent..).filter(|rest| !rest.is_empty()) {
             match Pin::new(&mut self.stream).poll_write(cx, rest) {
@@ -212,7 +210,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        self.at_rest |= outcome.is_ready() && !self.in_flight.any();
+        if outcome.is_ready() && !self.in_flight.any() {
+            self.answered = self.in_flight.begun();
+        }
         self.written(cx, outcome)
     }
 

@@ -3,6 +3,7 @@
 //! it, and the refusal is counted and logged like any other.
 
 use s3::{Code, Error};
+use storage::Timestamp;
 
 use crate::stage;
 
@@ -20,9 +21,10 @@ pub(super) fn in_place_of(bytes: &[u8]) -> Option<Vec<u8>> {
     let body = error.to_xml("", &request_id);
     let head = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nx-amz-request-id: {request_id}\r\n\
-         server: sluice\r\nconnection: close\r\n\r\n",
+         server: sluice\r\ndate: {}\r\nconnection: close\r\n\r\n",
         error.status(),
         body.len(),
+        s3::time::http_date(Timestamp::now()),
     );
     Some([head.as_bytes(), body.as_bytes()].concat())
 }

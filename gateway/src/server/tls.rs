@@ -9,7 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-pub(super) fn acceptor(config: &config::Tls) -> io::Result<TlsAcceptor> {
+pub(crate) fn acceptor(config: &config::Tls) -> io::Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(&config.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| explain(&config.certificate, "certificate", error))?;
@@ -29,7 +29,7 @@ pub(super) fn acceptor(config: &config::Tls) -> io::Result<TlsAcceptor> {
 
 fn explain(path: &Path, what: &str, error: impl std::fmt::Display) -> io::Error {
     io::Error::other(format!(
-        "the TLS {what} {} cannot be used: {error}; give the listener a PEM file",
+        "the TLS {what} {} cannot be used: {error}",
         path.display()
     ))
 }

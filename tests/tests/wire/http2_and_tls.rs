@@ -199,3 +199,30 @@ fn tls_offers_both_protocols() {
         );
     });
 }
+
+#[tokio::test]
+async fn a_client_that_grants_a_response_no_room_is_dropped() {
+    let server = Server::start(&Settings {
+        limits: "idle_timeout: 60s, body_timeout: 400ms".into(),
+        ..Settings::default()
+    });
+    let path = server.bucket("windows") + "/object";
+    server.object(&path, vec![1; 1_000_000]).expect(200);
+
+    let stream = TcpStream::connect(server.address)
+        .await
+        .expect("a connection");
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(0)
+        .handshake(TokioIo::new(stream))
+        .await
+        .expect("HTTP/2 is spoken");
+    let driver = tokio::spawn(connection);
+    let request = translated(&Request::get(&path).signed(&ROOT), http::Version::HTTP_2);
+    let reply = sender.send_request(request).await.expect("an answer");
+    assert_eq!(reply.status(), 200);
+
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), driver).await;
+    assert!(ended.is_ok(), "the connection is still there");
+    drop(reply);
+}
