@@ -5,19 +5,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::account::{self, Account, Secret};
+use crate::account::{self, Account, Reference, Secret};
 use crate::policy::{self, Plugin, Step};
-use crate::read::{self, Complaints, Fields, Unique, Valid, Value};
-use crate::report::{Place, Report};
+use crate::read::{self, Complaints, Fields, Valid, Value};
+use crate::report::{Diagnostic, Place, Report};
 use crate::server::{self, Admin, Listener};
 use crate::storage::{self, Storage};
 
 /// Also the file to read when one wants to know every key.
 const DEFAULT: &str = include_str!("../examples/default.yaml");
+const EMBEDDED: &str = "(embedded default)";
 
 #[derive(Debug)]
 pub struct Config {
     name: String,
+    embedded: bool,
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
     pub storage: Storage,
@@ -87,7 +89,11 @@ impl Config {
 
     /// The configuration of a gateway that was given none.
     pub fn embedded(overrides: &Overrides) -> Result<Self, Report> {
-        Self::read(DEFAULT, "(embedded default)", Path::new(""), overrides)
+        let config = Self::read(DEFAULT, EMBEDDED, Path::new(""), overrides)?;
+        Ok(Self {
+            embedded: true,
+            ..config
+        })
     }
 
     /// The text of the embedded configuration, with comments.
@@ -100,11 +106,25 @@ impl Config {
         &self.name
     }
 
+    /// The files of the first access key and of its secret, where the gateway
+    /// makes them. Only the embedded configuration has such files: whoever names
+    /// files in a configuration means those that are there.
+    pub fn generated_key(&self) -> Option<(&Path, &Path)> {
+        let key = self.accounts.first()?.keys.first()?;
+        match (&key.access_key, &key.secret_key) {
+            (Reference::File(access_key), Reference::File(secret_key)) if self.embedded => {
+                Some((access_key, secret_key))
+            }
+            _ => None,
+        }
+    }
+
     pub fn plugin(&self, name: &str) -> Option<&Plugin> {
         self.plugins.iter().find(|plugin| plugin.name == name)
     }
 
-    /// Whether the files and directories that are named can be used.
+    /// Whether the files and directories that are named can be used, as far as
+    /// a gateway needs them to start.
     pub fn check_files(&self) -> Result<(), Report> {
         let mut complaints = self.storage.check_files();
         for tls in self.listeners.iter().filter_map(|l| l.tls.as_ref()) {
@@ -114,10 +134,15 @@ impl Config {
         Report::of(complaints)
     }
 
+    /// The drives that a gateway would start without.
+    pub fn missing_drives(&self) -> Vec<Diagnostic> {
+        self.storage.missing_drives()
+    }
+
     fn read(text: &str, name: &str, base: &Path, overrides: &Overrides) -> Result<Self, Report> {
         let complaints = Complaints::default();
         let root = read::document(text, name, &complaints)?;
-        let default = read::document(DEFAULT, "(embedded default)", &complaints)?;
+        let default = read::document(DEFAULT, EMBEDDED, &complaints)?;
         let config = top_level(&root, &default, name, base, overrides);
         complaints.settle(config)
     }
@@ -139,7 +164,7 @@ fn top_level(
         }
     });
 
-    let addresses = Unique::default();
+    let addresses = server::Addresses::default();
     let listeners = defaulted(&fields, &default.fields(FIELDS)?, "listeners", |value| {
         server::listeners(value, base, overrides.listen, &addresses)
     });
@@ -161,6 +186,7 @@ fn top_level(
     let (plugins, chain) = policy?;
     Ok(Config {
         name: name.to_owned(),
+        embedded: false,
         listeners: listeners?,
         admin: admin?,
         storage: storage?,

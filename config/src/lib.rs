@@ -3,7 +3,8 @@
 //!
 //! Each error names file, line and column, the keys that lead there, what is
 //! wrong and what to do. A [`Config`] that exists is consistent in itself;
-//! whether the files it names exist is asked by [`Config::check_files`], what
+//! whether the files it names exist is asked by [`Config::check_files`], which
+//! drives it has lost by [`Config::missing_drives`], what
 //! the secrets are by [`Config::credentials`], and what a plugin thinks of its
 //! settings by whoever loads it, with [`Place::complain`].
 

@@ -1,10 +1,11 @@
 //! Where the gateway listens, and what it puts up with there.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::read::{Unique, Valid, Value};
+use crate::read::{Valid, Value};
 use crate::report::{Diagnostic, Place};
 
 #[derive(Debug, Clone)]
@@ -79,7 +80,7 @@ pub(crate) fn listeners(
     value: &Value<'_>,
     base: &Path,
     listen: Option<SocketAddr>,
-    addresses: &Unique,
+    addresses: &Addresses,
 ) -> Valid<Vec<Listener>> {
     let mut listen = listen;
     value.filled_list("add `- address: 127.0.0.1:9000`", |value| {
@@ -91,7 +92,7 @@ fn listener(
     value: &Value<'_>,
     base: &Path,
     listen: Option<SocketAddr>,
-    addresses: &Unique,
+    addresses: &Addresses,
 ) -> Valid<Listener> {
     let fields = value.fields(&["address", "domain", "tls", "limits"])?;
     let address = fields.required("address", "127.0.0.1:9000", |value| {
@@ -115,7 +116,7 @@ fn listener(
 pub(crate) fn admin(
     value: &Value<'_>,
     listen: Option<SocketAddr>,
-    addresses: &Unique,
+    addresses: &Addresses,
 ) -> Valid<Admin> {
     let fields = value.fields(&["address"])?;
     let address = fields.required("address", "127.0.0.1:9001", |value| {
@@ -130,7 +131,7 @@ pub(crate) fn admin(
 fn address(
     value: &Value<'_>,
     instead: Option<SocketAddr>,
-    addresses: &Unique,
+    addresses: &Addresses,
 ) -> Valid<SocketAddr> {
     let help = "write an IP address and a port, such as 127.0.0.1:9000 or \"[::]:9000\"";
     let written: SocketAddr = value.parsed(help, |text| {
@@ -138,11 +139,47 @@ fn address(
             .map_err(|_| format!("`{text}` is not an address"))
     })?;
     let address = instead.unwrap_or(written);
-    // Port 0 is another one each time.
-    if address.port() != 0 {
-        addresses.claim(value, &address.to_string(), "address")?;
-    }
+    addresses.claim(value, address)?;
     Ok(address)
+}
+
+/// Addresses of which all can be listened on at the same time.
+#[derive(Default)]
+pub(crate) struct Addresses(RefCell<Vec<(SocketAddr, String, usize)>>);
+
+impl Addresses {
+    fn claim(&self, value: &Value<'_>, address: SocketAddr) -> Valid<()> {
+        let mut claimed = self.0.borrow_mut();
+        let clash = claimed.iter().find(|(other, ..)| clash(*other, address));
+        if let Some((other, path, line)) = clash {
+            let (message, help) = if *other == address {
+                (
+                    format!("`{address}` is already the address at `{path}` (line {line})"),
+                    "every address is named once",
+                )
+            } else {
+                (
+                    format!(
+                        "`{address}` and `{other}` at `{path}` (line {line}) exclude one another"
+                    ),
+                    "use another port: one of them stands for all addresses of this machine",
+                )
+            };
+            return Err(value.fail(message, help));
+        }
+        claimed.push((address, value.path().to_owned(), value.line()));
+        Ok(())
+    }
+}
+
+fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    // `::` takes connections of both families, `0.0.0.0` those of its own.
+    let all = |all: IpAddr, ip: IpAddr| {
+        all.is_unspecified() && (all.is_ipv6() || all.is_ipv4() == ip.is_ipv4())
+    };
+    // Port 0 is another one each time.
+    one.port() == other.port() && one.port() != 0 && (a == b || all(a, b) || all(b, a))
 }
 
 fn domain(value: &Value<'_>) -> Valid<String> {
@@ -209,4 +246,31 @@ fn limits(value: &Value<'_>) -> Valid<Limits> {
         body_timeout: body_timeout?,
         drain_timeout: drain_timeout?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_excludes_those_that_it_stands_for() {
+        for (one, other, expected) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "127.0.0.1:2", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("0.0.0.0:1", "0.0.0.0:2", false),
+            ("0.0.0.0:1", "[::1]:1", false),
+            ("[::]:1", "[::1]:1", true),
+            ("[::]:1", "127.0.0.1:1", true),
+            ("[::]:1", "0.0.0.0:1", true),
+            ("[::1]:1", "127.0.0.1:1", false),
+            ("[::ffff:127.0.0.1]:1", "127.0.0.1:1", true),
+        ] {
+            let (a, b) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(clash(a, b), expected, "{one} {other}");
+            assert_eq!(clash(b, a), expected, "{other} {one}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Which drives hold the data, and how it is spread over them.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::read::{Unique, Valid, Value};
+use crate::read::{Invalid, Unique, Valid, Value};
 use crate::report::{Diagnostic, Place};
 
 #[derive(Debug, Clone)]
@@ -10,7 +11,7 @@ pub struct Storage {
     /// Where everything lies that is named with a relative path below.
     pub data: PathBuf,
     pub index: PathBuf,
-    pub sets: Vec<DriveSet>,
+    pub set: DriveSet,
     place: Place,
 }
 
@@ -24,13 +25,13 @@ pub struct DriveSet {
     places: Vec<Place>,
 }
 
-/// The codec works in a field of 256 elements.
-const SHARDS_MAX: u64 = 255;
+/// The drives of a set are counted in masks of so many bits.
+const DRIVES_MAX: u64 = 32;
 
 impl Storage {
-    /// A drive that is missing while others of its set are there has failed or
-    /// is not mounted; to make it anew would hide that. Where none is there, the
-    /// set is new.
+    /// What keeps a gateway from starting: paths that cannot be used, and drives
+    /// that are missing from a set that is about to be made. Where none is
+    /// there, all of them are made.
     pub(crate) fn check_files(&self) -> Vec<Diagnostic> {
         let mut complaints = Vec::new();
         if !self.data.exists() && !parent_exists(&self.data) {
@@ -38,33 +39,85 @@ impl Storage {
             let help = "create it, or correct `storage.data`";
             complaints.push(self.place.complain(message, help));
         }
-        for set in &self.sets {
-            let fresh = set.drives.iter().all(|drive| !drive.exists());
-            for (drive, place) in set.drives.iter().zip(&set.places) {
-                let shown = drive.display();
-                let below_data = drive.starts_with(&self.data);
-                let complaint = if drive.is_dir() {
-                    None
-                } else if drive.exists() {
-                    Some((format!("{shown} is not a directory"), "name a directory"))
-                } else if !fresh {
-                    Some((
-                        format!("the drive {shown} is missing, but others of its set are there"),
-                        "mount it; or create an empty directory in its place, to be rebuilt from the other drives",
-                    ))
-                } else if !below_data && !parent_exists(drive) {
-                    Some((
+        let age = self.set.age();
+        for (drive, place) in self.set.drives.iter().zip(&self.set.places) {
+            let shown = drive.display();
+            let below_data = drive.starts_with(&self.data);
+            let complaint = if drive.is_dir() {
+                None
+            } else if drive.exists() {
+                Some((format!("{shown} is not a directory"), "name a directory"))
+            } else {
+                match age {
+                    Age::Used => None,
+                    Age::Unused => Some((
+                        format!(
+                            "the drive {shown} is missing, and the others of its set are empty"
+                        ),
+                        "mount it, or create its directory: a new store is made on all of its drives",
+                    )),
+                    Age::Absent if !below_data && !parent_exists(drive) => Some((
                         format!("the directory of the drive {shown} does not exist"),
                         "mount the drive, or correct the path",
-                    ))
-                } else {
-                    None
-                };
-                complaints.extend(complaint.map(|(message, help)| place.complain(message, help)));
-            }
+                    )),
+                    Age::Absent => None,
+                }
+            };
+            complaints.extend(complaint.map(|(message, help)| place.complain(message, help)));
         }
         complaints
     }
+
+    /// Drives that a set in use has lost: a gateway may go on without them.
+    pub(crate) fn missing_drives(&self) -> Vec<Diagnostic> {
+        if self.set.age() != Age::Used {
+            return Vec::new();
+        }
+        let drives = self.set.drives.iter().zip(&self.set.places);
+        drives
+            .filter(|(drive, _)| !drive.exists())
+            .map(|(drive, place)| {
+                let message = format!(
+                    "the drive {} is missing, but others of its set are in use",
+                    drive.display()
+                );
+                let help =
+                    "mount it again; until then, what it holds is read from the other drives";
+                place.complain(message, help)
+            })
+            .collect()
+    }
+}
+
+/// What the directories of a set tell about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// None of them is there.
+    Absent,
+    /// Some are there, and empty.
+    Unused,
+    Used,
+}
+
+impl DriveSet {
+    fn age(&self) -> Age {
+        let mut there = self.drives.iter().filter(|drive| drive.exists()).peekable();
+        if there.peek().is_none() {
+            Age::Absent
+        } else if there.all(|drive| is_empty(drive)) {
+            Age::Unused
+        } else {
+            Age::Used
+        }
+    }
+}
+
+/// Whether a directory has nothing in it but what a new file system brings.
+fn is_empty(directory: &Path) -> bool {
+    let Ok(mut entries) = fs::read_dir(directory) else {
+        return false;
+    };
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found"))
 }
 
 fn parent_exists(path: &Path) -> bool {
@@ -118,18 +171,14 @@ pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Va
         directories.claim(value, &index, "index")?;
         Ok(index)
     });
-    let sets = fields.required(
+    let set = fields.required(
         "sets",
         "[{drives: [..], data_shards: 4, parity_shards: 2}]",
-        |value| {
-            value.filled_list("name the drives of at least one set", |value| {
-                set(value, &data, &directories)
-            })
-        },
+        |value| only_set(value, &data, &directories),
     );
     Ok(Storage {
         index: index?,
-        sets: sets?,
+        set: set?,
         place: fields.get("data").unwrap_or(value).place(),
         data,
     })
@@ -159,6 +208,23 @@ impl Directories {
     }
 }
 
+/// It is written as a list, of which there can be more in a later version.
+fn only_set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<DriveSet> {
+    let mut first = None;
+    value.filled_list("name the drives of the set", |value| {
+        let set = set(value, data, directories);
+        if first.is_some() {
+            return Err(value.fail(
+                "a gateway has one set of drives, and this is another one",
+                "put all drives into one set",
+            ));
+        }
+        first = Some(set?);
+        Ok(())
+    })?;
+    first.ok_or(Invalid)
+}
+
 fn set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<DriveSet> {
     let fields = value.fields(&["drives", "data_shards", "parity_shards"])?;
     let drives = fields.required("drives", "[drive1, drive2, ..]", |value| {
@@ -169,15 +235,25 @@ fn set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<Drive
         })
     });
     let shards =
-        |name, example| fields.required(name, example, |value| value.integer(1..=SHARDS_MAX));
+        |name, example| fields.required(name, example, |value| value.integer(1..=DRIVES_MAX));
     let data_shards = shards("data_shards", "4");
     let parity_shards = shards("parity_shards", "2");
     let (drives, data_shards, parity_shards) = (drives?, data_shards?, parity_shards?);
     let shards = data_shards + parity_shards;
-    if shards > SHARDS_MAX {
+    if shards > DRIVES_MAX {
         let message = format!("{data_shards} data and {parity_shards} parity shards are {shards}");
-        let help = format!("together they are at most {SHARDS_MAX}");
+        let help = format!("together they are at most {DRIVES_MAX}");
         return Err(value.fail(message, help));
+    }
+    // Otherwise two halves of a set could each believe that they are the set.
+    if parity_shards > data_shards {
+        let message =
+            format!("{parity_shards} parity shards are more than {data_shards} data shards");
+        let help = "use as many parity shards as data shards, or fewer";
+        return Err(fields
+            .get("parity_shards")
+            .unwrap_or(value)
+            .fail(message, help));
     }
     if drives.len() as u64 != shards {
         let message = format!(
@@ -187,7 +263,7 @@ fn set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<Drive
         let help = "change the list, or `data_shards` and `parity_shards`";
         return Err(fields.get("drives").unwrap_or(value).fail(message, help));
     }
-    let narrow = |shards| u8::try_from(shards).expect("shards are at most 255");
+    let narrow = |shards| u8::try_from(shards).expect("shards are at most 32");
     let (drives, places) = drives.into_iter().unzip();
     Ok(DriveSet {
         drives,

@@ -33,12 +33,11 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
         panic!("{:?}", config.listeners);
     };
     assert_eq!(listener.address.to_string(), "127.0.0.1:9000");
-    assert_eq!(config.admin.unwrap().address.to_string(), "127.0.0.1:9001");
+    let admin = config.admin.as_ref().unwrap();
+    assert_eq!(admin.address.to_string(), "127.0.0.1:9001");
     assert_eq!(config.storage.data, Path::new("sluice-data"));
     assert_eq!(config.storage.index, Path::new("sluice-data/index"));
-    let [set] = config.storage.sets.as_slice() else {
-        panic!("{:?}", config.storage.sets);
-    };
+    let set = &config.storage.set;
     assert_eq!((set.data_shards, set.parity_shards), (4, 2));
     let drives = (1..=6).map(|n| PathBuf::from(format!("sluice-data/drive{n}")));
     assert_eq!(set.drives, drives.collect::<Vec<_>>());
@@ -50,6 +49,16 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
         root.keys[0].secret_key,
         Reference::File("sluice-data/root.secret-key".into())
     );
+    let generated = config.generated_key().unwrap();
+    assert_eq!(
+        generated,
+        (
+            Path::new("sluice-data/root.access-key"),
+            Path::new("sluice-data/root.secret-key")
+        )
+    );
+    let given = Config::parse(Config::embedded_text(), "copy.yaml", Path::new("")).unwrap();
+    assert_eq!(given.generated_key(), None, "a file means what is there");
     let plugins = config.plugins.iter();
     let plugins: Vec<_> = plugins
         .map(|plugin| (&plugin.name[..], &plugin.source))
@@ -112,7 +121,7 @@ fn the_command_line_overrides_addresses_the_data_directory_and_the_first_key() {
     assert_eq!(config.listeners[0].address, address("127.0.0.1:0"));
     assert_eq!(config.admin.unwrap().address, address("127.0.0.1:0"));
     let drive = Path::new("/tmp/elsewhere/drive6");
-    assert_eq!(config.storage.sets[0].drives[5], drive);
+    assert_eq!(config.storage.set.drives[5], drive);
     let key = &config.accounts[0].keys[0];
     let literal = Reference::Literal(Secret::new("from-the-environment"));
     assert_eq!(key.access_key, literal);

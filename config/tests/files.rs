@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use config::{Config, Overrides, Report, Secret};
+use config::{Config, Diagnostic, Overrides, Report, Secret};
 
 fn parse(text: &str, base: &Path) -> Config {
     Config::parse(text, "sluice.yaml", base).unwrap_or_else(|report| panic!("{report}"))
@@ -22,39 +22,74 @@ fn paths(report: &Result<(), Report>) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_drive_is_missing_only_where_others_of_its_set_are_there() {
-    let directory = tempfile::tempdir().unwrap();
-    let base = directory.path();
-    let config = parse(
-        "
+fn a_drive_that_is_not_there_keeps_a_gateway_from_making_a_store_but_not_from_using_one() {
+    /// What is on a drive: nothing, an empty directory, or a store.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Drive {
+        Gone,
+        Empty,
+        Used,
+        File,
+    }
+    use Drive::{Empty, File, Gone, Used};
+
+    const MISSING: &str = "data/b is missing";
+    for (drives, refused, missing) in [
+        // Nothing is there: everything will be made.
+        ([Gone, Gone, Gone], None, None),
+        ([Empty, Empty, Empty], None, None),
+        ([Used, Used, Used], None, None),
+        // One that is not mounted must not become a directory of its parent.
+        ([Empty, Gone, Empty], Some(MISSING), None),
+        ([Used, Gone, Used], None, Some(MISSING)),
+        // An interrupted start: the engine knows how far it came.
+        ([Used, Gone, Empty], None, Some(MISSING)),
+        ([Used, Empty, Used], None, None),
+        ([Used, File, Used], Some("data/b is not a directory"), None),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path();
+        let config = parse(
+            "
 version: 1
-storage:
-  data: data
-  sets:
-    - {drives: [a, b, c], data_shards: 2, parity_shards: 1}
-    - {drives: [d, e], data_shards: 1, parity_shards: 1}
+storage: {data: data, sets: [{drives: [a, b, c], data_shards: 2, parity_shards: 1}]}
 accounts: [{id: me}]
 ",
-        base,
-    );
-    // Nothing is there: everything will be made.
-    assert_eq!(paths(&config.check_files()), []);
-    for drive in ["a", "c"] {
-        fs::create_dir_all(base.join("data").join(drive)).unwrap();
+            base,
+        );
+        for (name, drive) in ["a", "b", "c"].into_iter().zip(drives) {
+            let path = base.join("data").join(name);
+            fs::create_dir_all(base.join("data")).unwrap();
+            if drive == File {
+                fs::write(&path, "").unwrap();
+            } else if drive != Gone {
+                fs::create_dir_all(path.join("lost+found")).unwrap();
+            }
+            if drive == Used {
+                fs::write(path.join("format"), "").unwrap();
+            }
+        }
+        let shown = |complaints: Vec<Diagnostic>, expected: Option<&str>| {
+            let found: Vec<_> = complaints
+                .into_iter()
+                .map(|found| (found.path, found.message))
+                .collect();
+            match (found.as_slice(), expected) {
+                ([], None) => {}
+                ([(path, message)], Some(expected)) => {
+                    assert_eq!(path, "storage.sets[0].drives[1]");
+                    assert!(message.contains(expected), "{message}");
+                }
+                _ => panic!("{found:?}, not {expected:?}"),
+            }
+        };
+        let files = config.check_files();
+        shown(
+            files.map_or_else(|report| report.diagnostics, |()| Vec::new()),
+            refused,
+        );
+        shown(config.missing_drives(), missing);
     }
-    let report = config.check_files();
-    let found = paths(&report);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].0, "storage.sets[0].drives[1]");
-    assert!(found[0].1.contains("data/b is missing"), "{found:?}");
-    assert!(report.unwrap_err().diagnostics[0].help.contains("mount"));
-
-    fs::write(base.join("data/b"), "").unwrap();
-    let report = config.check_files();
-    assert!(paths(&report)[0].1.contains("not a directory"));
-    fs::remove_file(base.join("data/b")).unwrap();
-    fs::create_dir(base.join("data/b")).unwrap();
-    assert_eq!(paths(&config.check_files()), []);
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! A gateway, put together from a configuration, from its first file to its last request.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use config::{Config, Report};
+use config::{Config, Diagnostic, Report};
 use erasure::{Engine, Options};
 use host::{Chain, Directory, Host};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -17,8 +16,8 @@ use tokio::task::JoinHandle;
 use crate::body::BUFFERS_KIB_MAX;
 use crate::gateway::Gateway;
 use crate::policy::{self, Accounts};
-use crate::server::Listener;
 use crate::server::admin::Admin;
+use crate::server::{Listener, tls};
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +28,6 @@ pub enum StartError {
     Store(#[from] erasure::OpenError),
     #[error("{0}; look at the limits on memory and threads")]
     Host(#[from] host::HostError),
-    #[error("{} sets of drives are configured; put all drives into one set", .0)]
-    Sets(usize),
     #[error("the listener {address} cannot start: {error}")]
     Listener {
         address: SocketAddr,
@@ -63,6 +60,11 @@ impl std::fmt::Debug for Running {
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let metrics = recorder()?;
     config.check_files()?;
+    Report::of(check_tls(config).collect())?;
+    for missing in config.missing_drives() {
+        let at = format!("{}:{}", missing.file, missing.line);
+        tracing::warn!(at, "{}; {}", missing.message, missing.help);
+    }
     let directory: Arc<dyn Directory> = Arc::new(Accounts::of(config)?);
     let (chain, store) = load(config, &directory)?;
     let gateway = Arc::new(Gateway {
@@ -131,26 +133,47 @@ impl Running {
     }
 }
 
-/// Everything of [`start`] that leaves no trace: what `sluice check` does.
+/// Everything of [`start`] that leaves no trace: what `sluice check` does. It
+/// complains of missing drives, too, without which a gateway would start.
 pub fn check(config: &Config) -> Result<(), StartError> {
-    let files = config.check_files();
     let host = Host::new(host::Settings::default())?;
     let policy = policy::chain(&host, config, Arc::new(Accounts::without_keys(config)));
-    let mut diagnostics = files
-        .err()
-        .map(|report| report.diagnostics)
-        .unwrap_or_default();
-    for complaint in policy
-        .err()
-        .into_iter()
-        .flat_map(|report| report.diagnostics)
-    {
-        // A plugin whose file is missing has been complained of.
+    let mut diagnostics = complaints(config.check_files());
+    diagnostics.extend(config.missing_drives());
+    diagnostics.extend(complaints(check_keys(config)));
+    for complaint in complaints(policy).into_iter().chain(check_tls(config)) {
+        // A plugin or a certificate whose file is missing has been complained of.
         if !diagnostics.iter().any(|known| known.path == complaint.path) {
             diagnostics.push(complaint);
         }
     }
     Ok(Report::of(diagnostics)?)
+}
+
+fn complaints<T>(checked: Result<T, Report>) -> Vec<Diagnostic> {
+    checked
+        .err()
+        .map_or_else(Vec::new, |report| report.diagnostics)
+}
+
+fn check_keys(config: &Config) -> Result<(), Report> {
+    match config.generated_key() {
+        // The first start makes what is not there.
+        Some((access_key, secret_key)) if !access_key.exists() || !secret_key.exists() => Ok(()),
+        _ => config.credentials().map(drop),
+    }
+}
+
+fn check_tls(config: &Config) -> impl Iterator<Item = Diagnostic> {
+    let all = config
+        .listeners
+        .iter()
+        .filter_map(|listener| listener.tls.as_ref());
+    all.filter_map(|tls| {
+        let error = tls::acceptor(tls).err()?;
+        let help = "name a chain of certificates and its private key, as PEM files";
+        Some(tls.place.complain(error.to_string(), help))
+    })
 }
 
 /// The chain of a configuration, for whoever wants to measure it.
@@ -180,12 +203,9 @@ fn load(
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    let [set] = config.storage.sets.as_slice() else {
-        return Err(StartError::Sets(config.storage.sets.len()));
-    };
-    for drive in &set.drives {
-        fs::create_dir_all(drive)?;
-    }
+    let set = &config.storage.set;
+    // Directories are made by the engine, with a new store only: one that is
+    // missing from a store in use is a drive that is not mounted.
     let engine = Engine::open(&Options {
         drives: set.drives.clone(),
         geometry: Geometry {

@@ -6,9 +6,9 @@
 mod in_flight;
 mod patience;
 mod refusal;
-mod tls;
 
 pub(crate) mod admin;
+pub(crate) mod tls;
 
 use std::convert::Infallible;
 use std::io;
