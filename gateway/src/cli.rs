@@ -4,7 +4,8 @@ mod bench;
 mod check;
 mod serve;
 
-use std::io::{self, IsTerminal};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,17 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Says what a person asked for. Whoever reads may have read enough, as in
+/// `sluice serve | head -1`; that is no reason to stop.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Says why it did not work out.
+fn complain(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// What is logged unless `RUST_LOG` says otherwise: the index tells of every file it writes.
 const LOG_DEFAULT: &str = "info,fjall=warn,lsm_tree=warn";
 
@@ -52,7 +64,9 @@ fn init_log() {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        // They would be reported on standard error, which is what failed.
+        .log_internal_errors(false);
     // Fails only where somebody has set up logging already, and that is fine.
     let _ = log.try_init();
 }

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -49,6 +49,23 @@ impl Gateway {
             .unwrap()
     }
 
+    /// What the private listener says of readiness, with its status.
+    fn readiness(&self) -> String {
+        let admin = self.banner.split("private     http://").nth(1);
+        readiness(
+            admin
+                .and_then(|rest| rest.split_whitespace().next())
+                .unwrap(),
+        )
+        .unwrap()
+    }
+
+    /// Stops it as an operator does.
+    fn stop(mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        assert_eq!(self.wait(), Some(0));
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
@@ -65,6 +82,26 @@ impl Gateway {
         }
         panic!("the gateway did not end");
     }
+}
+
+fn readiness(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    Ok(reply)
+}
+
+/// `sluice check`: whether it succeeded, and all that it said.
+fn check(folder: &Path, args: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .arg("check")
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
 }
 
 impl Drop for Gateway {
@@ -118,7 +155,9 @@ fn credentials_from_the_environment_are_used_and_not_written_down() {
         ("SLUICE_ROOT_SECRET_KEY", "environment-secret-environment"),
     ];
     let gateway = Gateway::start(folder.path(), &envs);
-    assert!(gateway.banner.contains("ENVIRONMENTACCESSKEY"));
+    let command =
+        "AWS_ACCESS_KEY_ID=ENVIRONMENTACCESSKEY AWS_SECRET_ACCESS_KEY=\"$SLUICE_ROOT_SECRET_KEY\" ";
+    assert!(gateway.banner.contains(command), "{}", gateway.banner);
     assert!(!gateway.banner.contains("environment-secret"));
     assert!(!folder.path().join("sluice-data/root.secret-key").exists());
 }
@@ -137,28 +176,125 @@ fn ctrl_c_and_sigterm_let_what_has_begun_finish_and_exit_with_0() {
 }
 
 #[test]
-fn check_finds_no_mistake_in_the_embedded_default_and_fails_on_a_bad_file() {
-    let check = |args: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_sluice"))
-            .arg("check")
-            .args(args)
-            .output()
-            .unwrap()
-    };
-    assert!(check(&[]).status.success());
-
+fn a_lost_drive_is_named_and_not_made_anew_and_the_gateway_goes_on_without_it() {
     let folder = tempfile::tempdir().unwrap();
+    Gateway::start(folder.path(), &[]).stop();
+    let data = folder.path().join("sluice-data");
+    assert!(check(folder.path(), &[]).0);
+
+    // Of 4+2 drives, five acknowledge a write, and four are enough to read.
+    for (lost, status, states) in [
+        (
+            "drive3",
+            "200 OK",
+            vec!["drive sluice-data/drive3 is missing"],
+        ),
+        (
+            "drive5",
+            "503 Service Unavailable",
+            vec!["not ready", "drive3 is missing", "drive5 is missing"],
+        ),
+    ] {
+        fs::remove_dir_all(data.join(lost)).unwrap();
+        let (good, said) = check(folder.path(), &[]);
+        assert!(
+            !good && said.contains(&format!("{lost} is missing")),
+            "{said}"
+        );
+
+        let gateway = Gateway::start(folder.path(), &[]);
+        let ready = gateway.readiness();
+        assert!(ready.starts_with(&format!("HTTP/1.1 {status}")), "{ready}");
+        for state in states {
+            assert!(ready.contains(state), "{state} in {ready}");
+        }
+        gateway.stop();
+        assert!(!data.join(lost).exists(), "{lost} was made anew");
+    }
+}
+
+#[test]
+fn a_gateway_whose_output_nobody_takes_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    // Port 0 would be told only in the output.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = port.local_addr().unwrap().to_string();
+    drop(port);
+    // Everything that is written there fails.
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", &admin])
+        .current_dir(folder.path())
+        .stdout(full())
+        .stderr(full())
+        .spawn()
+        .unwrap();
+    let mut gateway = Gateway {
+        child,
+        banner: String::new(),
+    };
+    let begun = Instant::now();
+    while !readiness(&admin).is_ok_and(|reply| reply.starts_with("HTTP/1.1 200")) {
+        assert!(begun.elapsed() < PATIENCE, "the gateway is not ready");
+        assert_eq!(gateway.child.try_wait().unwrap(), None, "the gateway ended");
+        thread::sleep(Duration::from_millis(20));
+    }
+    gateway.stop();
+}
+
+#[test]
+fn check_finds_no_mistake_in_the_embedded_default_and_fails_on_a_bad_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, said) = check(folder.path(), &[]);
+    assert!(good, "{said}");
+    assert!(
+        said.contains("3 plugins loaded, 3 steps in the chain"),
+        "{said}"
+    );
+
     let file = folder.path().join("bad.yaml");
     fs::write(&file, "version: 1\nlistners: []\nchain:\n  - use: nobody\n").unwrap();
-    let output = check(&["--config", file.to_str().unwrap()]);
-    assert!(!output.status.success());
-    let report = String::from_utf8(output.stderr).unwrap();
+    let (good, report) = check(folder.path(), &["--config", "bad.yaml"]);
+    assert!(!good);
     for expected in [
         "bad.yaml:2:1",
         "listners",
         "listeners",
         "bad.yaml:4:",
         "nobody",
+    ] {
+        assert!(report.contains(expected), "{expected} in {report}");
+    }
+}
+
+#[test]
+fn check_finds_what_only_the_start_would_run_into() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cert.pem"), "not a certificate").unwrap();
+    fs::write(folder.path().join("key.pem"), "not a key").unwrap();
+    let yaml = "\
+version: 1
+listeners:
+  - address: 127.0.0.1:9000
+    tls: {certificate: cert.pem, key: key.pem}
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts:
+  - id: root
+    keys:
+      - {access_key: {env: SLUICE_TEST_IS_NOT_SET}, secret_key: sesame-sesame}
+      - {access_key: same, secret_key: sesame-sesame}
+      - {access_key: {file: key}, secret_key: sesame-sesame}
+";
+    fs::create_dir(folder.path().join("sluice-data")).unwrap();
+    fs::write(folder.path().join("sluice-data/key"), "same\n").unwrap();
+    fs::write(folder.path().join("sluice.yaml"), yaml).unwrap();
+    let (good, report) = check(folder.path(), &["--config", "sluice.yaml"]);
+    assert!(!good);
+    for expected in [
+        "sluice.yaml:4:10: listeners[0].tls: the TLS private key key.pem cannot be used",
+        "sluice.yaml:9:9: accounts[0].keys[0]: the environment variable SLUICE_TEST_IS_NOT_SET is not set",
+        "sluice.yaml:11:9: accounts[0].keys[2]: the access key `same` belongs to the account `root` already",
+        "3 errors",
     ] {
         assert!(report.contains(expected), "{expected} in {report}");
     }

@@ -28,7 +28,7 @@ pub(super) fn run(args: Args) -> ExitCode {
     match measure(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sluice bench: {error}");
+            super::complain(format_args!("sluice bench: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -27,12 +27,24 @@ pub(super) fn run(args: &Args) -> ExitCode {
         .and_then(|config| serve::check(&config).map(|()| config));
     match checked {
         Ok(config) => {
-            println!("{}: no mistakes found", config.name());
+            super::say(format_args!(
+                "{}: no mistakes found; {} loaded, {} in the chain",
+                config.name(),
+                counted(config.plugins.len(), "plugin"),
+                counted(config.chain.len(), "step"),
+            ));
             ExitCode::SUCCESS
         }
         Err(mistakes) => {
-            eprintln!("{mistakes}");
+            super::complain(mistakes);
             ExitCode::FAILURE
         }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
     }
 }

@@ -1,7 +1,8 @@
 //! `sluice serve`.
 
+use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
@@ -10,6 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::credentials;
 use crate::serve::{self, Running, StartError};
+
+const ROOT_SECRET_KEY: &str = "SLUICE_ROOT_SECRET_KEY";
 
 #[derive(Debug, Default, ClapArgs)]
 pub(super) struct Args {
@@ -37,7 +40,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "KEY",
-        env = "SLUICE_ROOT_SECRET_KEY",
+        env = ROOT_SECRET_KEY,
         hide_env_values = true,
         requires = "root_access_key"
     )]
@@ -52,7 +55,7 @@ pub(super) fn run(args: Args) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sluice: {error}");
+            super::complain(format_args!("sluice: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -70,16 +73,17 @@ async fn serve(args: Args) -> Result<(), StartError> {
         Some(path) => Config::load_with(path, &overrides)?,
         None => Config::embedded(&overrides)?,
     };
-    // Only the embedded default makes its own credentials: whoever names files
-    // in a configuration means those that are there.
-    let made = args.config.is_none() && make_credentials(&config)?;
+    let made = match config.generated_key() {
+        Some((access_key, secret_key)) => credentials::ensure(access_key, secret_key)?,
+        None => false,
+    };
     // Signals are caught from before the first request on.
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
     let running = serve::start(&config).await?;
-    println!("{}", banner(&config, &running, made));
+    super::say(banner(&config, &running, made));
 
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -89,19 +93,6 @@ async fn serve(args: Args) -> Result<(), StartError> {
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-fn make_credentials(config: &Config) -> Result<bool, StartError> {
-    let key = config
-        .accounts
-        .first()
-        .and_then(|account| account.keys.first());
-    match key.map(|key| (&key.access_key, &key.secret_key)) {
-        Some((Reference::File(access_key), Reference::File(secret_key))) => {
-            Ok(credentials::ensure(access_key, secret_key)?)
-        }
-        _ => Ok(false),
-    }
 }
 
 /// What a person needs to begin: where it is, the credentials, a command to paste.
@@ -138,8 +129,11 @@ fn banner(config: &Config, running: &Running, made: bool) -> String {
                 ));
                 credential.secret_key.expose().to_owned()
             }
-            Reference::File(path) => format!("$(cat {})", path.display()),
+            Reference::File(path) => format!("\"$(cat {})\"", quoted(path)),
             Reference::Env(name) => format!("\"${name}\""),
+            Reference::Literal(secret) if in_environment(secret) => {
+                format!("\"${ROOT_SECRET_KEY}\"")
+            }
             Reference::Literal(_) => "…".to_owned(),
         };
         text.push_str(&format!("  access key  {}\n", credential.access_key));
@@ -151,6 +145,15 @@ fn banner(config: &Config, running: &Running, made: bool) -> String {
         ));
     }
     text
+}
+
+fn in_environment(secret: &Secret) -> bool {
+    env::var(ROOT_SECRET_KEY).is_ok_and(|given| given == secret.expose())
+}
+
+/// As a shell reads it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 fn command_line(config: &Config, running: &Running, access_key: &str, secret: &str) -> String {
