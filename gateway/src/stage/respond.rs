@@ -64,8 +64,21 @@ pub(crate) async fn respond(
         }
         Err(error) => audit.render(error),
     };
-    response.headers_mut().extend(additions);
+    add(response.headers_mut(), &additions);
     body.settle(audit.finish(response))
+}
+
+/// What a plugin adds does not replace what the operation says: a length or an
+/// etag would then be a lie. Only `Vary` is a list that everybody may add to.
+fn add(headers: &mut HeaderMap, additions: &HeaderMap) {
+    for name in additions.keys() {
+        if headers.contains_key(name) && name != header::VARY {
+            continue;
+        }
+        for value in additions.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
 }
 
 impl Audit {
@@ -99,5 +112,51 @@ impl Audit {
         }
         self.failed(error);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        headers
+    }
+
+    #[test]
+    fn plugins_add_to_an_answer_and_replace_nothing_in_it() {
+        let mut answer = headers(&[
+            ("etag", "\"e\""),
+            ("content-type", "a/b"),
+            ("vary", "origin"),
+        ]);
+        add(
+            &mut answer,
+            &headers(&[
+                ("etag", "\"f\""),
+                ("content-type", "text/html"),
+                ("vary", "accept"),
+                ("x-notice", "one"),
+                ("x-notice", "two"),
+            ]),
+        );
+        let expected = headers(&[
+            ("etag", "\"e\""),
+            ("content-type", "a/b"),
+            ("vary", "origin"),
+            ("vary", "accept"),
+            ("x-notice", "one"),
+            ("x-notice", "two"),
+        ]);
+        assert_eq!(answer, expected);
     }
 }
