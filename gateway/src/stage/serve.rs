@@ -21,9 +21,13 @@ pub(crate) async fn serve(
     if gateway.chain.claims(cleared.head.operation) {
         return serve_by_plugin(cleared, exchange, gateway).await;
     }
+    let operation = cleared.head.operation;
+    if !op::SERVED.contains(&operation) {
+        return Err(op::not_implemented(operation));
+    }
     s3::unserved::check(&cleared.head)?;
     let store = &*gateway.store;
-    match cleared.head.operation {
+    match operation {
         Operation::ListBuckets => op::list_buckets::run(&cleared, gateway).await,
         Operation::CreateBucket => {
             op::create_bucket::run(cleared, &mut exchange.body, gateway).await
@@ -46,7 +50,7 @@ pub(crate) async fn serve(
         Operation::AbortMultipartUpload => op::abort_multipart_upload::run(&cleared, store).await,
         Operation::ListParts => op::list_parts::run(&cleared, gateway).await,
         Operation::ListMultipartUploads => op::list_multipart_uploads::run(&cleared, gateway).await,
-        operation => Err(op::not_implemented(operation)),
+        other => unreachable!("{other} is not in `op::SERVED`"),
     }
 }
 
