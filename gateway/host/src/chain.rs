@@ -4,7 +4,7 @@
 //! every operation has at most one that serves it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
 use metrics::Histogram;
@@ -15,6 +15,7 @@ use crate::account::Directory;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
 use crate::matching::{Concern, Glob, Match, Operations, covers};
+use crate::places::Place;
 use crate::plugin::{Instance, Interest, LOAD_CPU, Plugin};
 use crate::run::Run;
 use crate::state::{Facts, Outside, Phase, Time};
@@ -75,7 +76,7 @@ pub(crate) struct Link {
     concerns: [Concern; Phase::ALL.len()],
     pub(crate) meters: [Histogram; Phase::ALL.len()],
     /// Instances between two requests, where they are reused.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<(Instance, Place)>>,
 }
 
 pub struct Chain {
@@ -280,7 +281,7 @@ impl Link {
             Instances::Fresh => None,
             Instances::Reuse => self.idle().pop(),
         };
-        if let Some(instance) = idle {
+        if let Some((instance, _)) = idle {
             return Ok(instance);
         }
         let profile = &self.plugin.profile;
@@ -294,18 +295,20 @@ impl Link {
 
     /// Takes an instance back that has not failed.
     pub(crate) fn keep(&self, mut instance: Instance) {
-        /// How many instances wait for their next request.
+        /// How many instances of one step wait for their next request.
         const IDLE_MAX: usize = 64;
         if self.plugin.instances == Instances::Reuse {
             instance.store.data_mut().reset();
             let mut idle = self.idle();
-            if idle.len() < IDLE_MAX {
-                idle.push(instance);
+            if idle.len() < IDLE_MAX
+                && let Some(place) = self.plugin.idle.take()
+            {
+                idle.push((instance, place));
             }
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Instance, Place)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
@@ -14,6 +13,7 @@ use crate::capability;
 use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
+use crate::places::Places;
 use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source};
 use crate::state::{Outside, Phase, Profile, State};
 
@@ -53,15 +53,21 @@ pub struct HostError(String);
 pub struct Host {
     engine: Engine,
     settings: Settings,
-    code: Mutex<HashMap<[u8; 32], Place>>,
+    code: Mutex<HashMap<[u8; 32], Spot>>,
+    /// For instances that wait for their next request.
+    idle: Arc<Places>,
 }
 
 /// Where compiled code is found while it is in use; locked while it is compiled.
-type Place = Arc<Mutex<Weak<Component>>>;
+type Spot = Arc<Mutex<Weak<Component>>>;
 
 /// The package of the contract, and the only line of versions that is spoken.
 const PACKAGE: &str = "sluice:policy";
 const VERSION: &str = "0.1";
+
+/// Of so many instances, one may wait for its next request: the others are for
+/// those that run.
+const IDLE_SHARE: u32 = 4;
 
 /// The unit of a guest's memory.
 const PAGE: usize = 64 << 10;
@@ -73,6 +79,7 @@ impl Host {
         clock::tick(&engine).map_err(|error| HostError(error.to_string()))?;
         Ok(Arc::new(Self {
             engine,
+            idle: Places::new(settings.instances_max / IDLE_SHARE),
             settings,
             code: Mutex::default(),
         }))
@@ -118,6 +125,7 @@ impl Host {
                 }
             }
         }
+        let places = Places::new(profile.limits.concurrency);
         Ok(Arc::new(Plugin {
             profile,
             manifest,
@@ -126,7 +134,8 @@ impl Host {
             instances: source.instances,
             pre,
             _code: code,
-            running: AtomicU32::new(0),
+            places,
+            idle: self.idle.clone(),
         }))
     }
 

@@ -18,6 +18,7 @@ mod host;
 mod limits;
 mod matching;
 mod output;
+mod places;
 mod plugin;
 mod probe;
 mod run;

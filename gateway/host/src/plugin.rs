@@ -1,7 +1,6 @@
 //! A plugin that was loaded: checked, compiled, linked, and asked what it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use s3::Operation;
@@ -12,6 +11,7 @@ use crate::bindings::{self, PluginPre, types};
 use crate::clock::ticks;
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
+use crate::places::{Place, Places};
 use crate::state::{Outside, Phase, Profile, State};
 
 /// Code, and what it may do.
@@ -187,7 +187,10 @@ pub struct Plugin {
     pub(crate) pre: PluginPre<State>,
     /// Keeps the compiled code known to the host while somebody uses it.
     pub(crate) _code: Arc<Component>,
-    pub(crate) running: AtomicU32,
+    /// For the calls that are inside it.
+    pub(crate) places: Arc<Places>,
+    /// For instances of all plugins of the host that wait for a request.
+    pub(crate) idle: Arc<Places>,
 }
 
 impl Plugin {
@@ -210,22 +213,17 @@ impl Plugin {
 
     /// Calls that are inside the plugin.
     pub fn running(&self) -> u32 {
-        self.running.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
-    /// Takes a place inside the plugin, until the permit is dropped.
-    pub(crate) fn admit(self: &Arc<Self>) -> Result<Permit, Failure> {
-        let before = self.running.fetch_add(1, Ordering::Relaxed);
-        // The permit gives back the place also when it is refused right here.
-        let permit = Permit(self.clone());
-        if before < self.profile.limits.concurrency {
-            Ok(permit)
-        } else {
-            Err(Failure::new(
+    /// Takes a place inside the plugin.
+    pub(crate) fn admit(&self) -> Result<Place, Failure> {
+        self.places.take().ok_or_else(|| {
+            Failure::new(
                 FailureKind::Overload,
                 "as many calls as the limit are inside the plugin",
-            ))
-        }
+            )
+        })
     }
 }
 
@@ -235,15 +233,6 @@ impl std::fmt::Debug for Plugin {
             .field("profile", &self.profile)
             .field("manifest", &self.manifest)
             .finish_non_exhaustive()
-    }
-}
-
-/// A place inside a plugin.
-pub(crate) struct Permit(Arc<Plugin>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

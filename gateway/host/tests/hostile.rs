@@ -2,13 +2,14 @@
 
 mod guest;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use guest::{
     Guest, Image, LOOP, chain, chain_on, code, constant, constants, decide, facts, resource, run,
 };
 use host::{Grant, Host, LoadError, Settings};
 use http::StatusCode;
+use rustix::time::{ClockId, clock_gettime};
 use s3::Operation;
 
 const CPU: Duration = Duration::from_millis(5);
@@ -41,15 +42,22 @@ fn an_endless_loop_is_stopped_in_every_phase() {
     let chain = chain(&[guest]);
     let cors = facts("GET", "/prod-a?cors");
     let about = resource(&cors);
-    let began = Instant::now();
+    let began = thread_time();
     let begin = || chain.begin(cors.clone());
     assert_eq!(code(&begin().authenticate()), "timeout");
     assert_eq!(code(&begin().authorize(&about)), "timeout");
     assert_eq!(code(&begin().prepare(&about)), "timeout");
     assert_eq!(code(&begin().serve(&about, "".into())), "timeout");
     assert!(begin().respond(StatusCode::OK).is_empty());
-    // Five times 5 ms; the rest is for a machine that does other things as well.
-    assert!(began.elapsed() < Duration::from_millis(500));
+    // Five times 5 ms, and what it takes to start them. The clock of this thread
+    // does not run while the machine does other things.
+    let spent = thread_time() - began;
+    assert!(spent < Duration::from_millis(250), "{spent:?}");
+}
+
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap()
 }
 
 #[test]
@@ -345,6 +353,39 @@ fn when_the_pool_is_empty_a_request_is_told_to_slow_down() {
 }
 
 #[test]
+fn instances_that_wait_for_a_request_leave_the_pool_to_others() {
+    let settings = Settings {
+        instances_max: 8,
+        ..Settings::default()
+    };
+    let host = Host::new(settings).unwrap();
+    let get = facts("GET", "/prod-a/key");
+    let about = resource(&get);
+    let fill = |chain: &std::sync::Arc<host::Chain>| {
+        let runs: Vec<_> = (0..8)
+            .map(|_| {
+                let mut run = chain.begin(get.clone());
+                let decision = code(&run.authorize(&about));
+                (run, decision)
+            })
+            .collect();
+        let inside = runs.iter().filter(|(_, decision)| decision == "ok");
+        inside.count()
+    };
+    let fresh = chain_on(&host, &[Guest::allowing()]);
+    assert_eq!(fill(&fresh), 8);
+    let reused = chain_on(&host, &[Guest::allowing().reused()]);
+    assert_eq!(fill(&reused), 8);
+    // A quarter waits, whichever step it is of.
+    assert_eq!(fill(&fresh), 6);
+    let another = chain_on(&host, &[Guest::allowing().reused()]);
+    assert_eq!(fill(&another), 6);
+    assert_eq!(fill(&fresh), 6);
+    drop(reused);
+    assert_eq!(fill(&another), 8);
+}
+
+#[test]
 fn no_number_of_slow_clients_takes_the_places_of_others() {
     let settings = Settings {
         instances_max: 1,
@@ -376,24 +417,6 @@ fn no_number_of_slow_clients_takes_the_places_of_others() {
     for mut run in uploads {
         assert_eq!(run.respond(StatusCode::OK)["x-seen"], "1");
     }
-}
-
-#[test]
-fn no_more_calls_are_inside_a_plugin_than_it_may_have() {
-    let looping = authorizing(LOOP).limits(|limits| limits.concurrency = 1);
-    let step = looping.step(guest::host());
-    let plugin = step.plugin.clone();
-    let chain = host::Chain::new(vec![step], std::sync::Arc::new(guest::People)).unwrap();
-    std::thread::scope(|scope| {
-        let inside = scope.spawn(|| decide(&chain));
-        while plugin.running() == 0 && !inside.is_finished() {
-            std::thread::yield_now();
-        }
-        assert_eq!(decide(&chain), "overload");
-        assert_eq!(inside.join().unwrap(), "timeout");
-    });
-    assert_eq!(plugin.running(), 0);
-    assert_eq!(decide(&chain), "timeout");
 }
 
 #[test]
