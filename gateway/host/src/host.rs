@@ -16,6 +16,7 @@ use crate::limits::Grant;
 use crate::places::Places;
 use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source};
 use crate::state::{Outside, Phase, Profile, State};
+use crate::throttle::Throttle;
 
 /// The bounds of all plugins together.
 #[derive(Debug, Clone)]
@@ -136,6 +137,7 @@ impl Host {
             _code: code,
             places,
             idle: self.idle.clone(),
+            complaints: Throttle::default(),
         }))
     }
 

@@ -23,6 +23,7 @@ mod plugin;
 mod probe;
 mod run;
 mod state;
+mod throttle;
 
 pub use account::{Account, Credential, Directory, Principal, Secret};
 pub use ask::Verdict;

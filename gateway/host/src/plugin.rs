@@ -13,6 +13,7 @@ use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places};
 use crate::state::{Outside, Phase, Profile, State};
+use crate::throttle::Throttle;
 
 /// Code, and what it may do.
 #[derive(Clone)]
@@ -191,6 +192,8 @@ pub struct Plugin {
     pub(crate) places: Arc<Places>,
     /// For instances of all plugins of the host that wait for a request.
     pub(crate) idle: Arc<Places>,
+    /// Of the lines that tell that it failed.
+    pub(crate) complaints: Throttle,
 }
 
 impl Plugin {

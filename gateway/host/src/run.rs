@@ -386,6 +386,9 @@ impl Run {
         let (phase, kind) = (phase.name(), failure.kind.name());
         metrics::counter!("sluice_plugin_failures_total", "plugin" => plugin.to_owned(), "kind" => kind)
             .increment(1);
+        let Some(suppressed) = link.plugin.complaints.admit(Instant::now()) else {
+            return;
+        };
         let reason = sanitise(&failure.reason, 1024);
         let request_id = &*self.facts.request_id;
         let shadow = link.shadow;
@@ -395,6 +398,7 @@ impl Run {
             kind,
             request_id,
             shadow,
+            suppressed,
             "a plugin failed: {reason}"
         );
     }
