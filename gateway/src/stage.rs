@@ -9,11 +9,11 @@ mod respond;
 mod route;
 mod serve;
 
-pub(crate) use audit::{Audit, refused_unread};
+pub(crate) use audit::Audit;
 pub(crate) use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::{Authorized, authorize};
 pub(crate) use load::{Loaded, load};
 pub(crate) use prepare::{Cleared, prepare};
-pub(crate) use respond::{Reply, respond};
+pub(crate) use respond::{Reply, refuse_unread, respond};
 pub(crate) use route::{Routed, route};
 pub(crate) use serve::serve;

@@ -17,8 +17,7 @@ pub(super) fn in_place_of(bytes: &[u8]) -> Option<Vec<u8>> {
         b"431" => Error::new(Code::RequestHeaderSectionTooLarge),
         _ => return None,
     };
-    let request_id = stage::refused_unread(&error);
-    let body = error.to_xml("", &request_id);
+    let (body, request_id) = stage::refuse_unread(&error);
     let head = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nx-amz-request-id: {request_id}\r\n\
          server: sluice\r\ndate: {}\r\nconnection: close\r\n\r\n",

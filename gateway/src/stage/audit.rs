@@ -119,7 +119,7 @@ impl Audit {
 }
 
 /// Writes down a refusal of what never became a request. Returns the id to name it by.
-pub(crate) fn refused_unread(error: &s3::Error) -> String {
+pub(super) fn refused_unread(error: &s3::Error) -> String {
     let request_id = new_request_id();
     metrics::counter!("sluice_requests_total", "operation" => "none", "status" => "4xx")
         .increment(1);

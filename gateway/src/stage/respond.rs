@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use crate::body::ReplyBody;
 use crate::error::{Error, Result};
 use crate::pipeline::Exchange;
-use crate::stage::Audit;
+use crate::stage::{Audit, audit};
 
 /// The answer of an operation that succeeded.
 pub(crate) struct Reply {
@@ -79,6 +79,12 @@ fn add(headers: &mut HeaderMap, additions: &HeaderMap) {
             headers.append(name, value.clone());
         }
     }
+}
+
+/// The answer to what never became a request: its body, and the id that names it.
+pub(crate) fn refuse_unread(error: &s3::Error) -> (String, String) {
+    let request_id = audit::refused_unread(error);
+    (error.to_xml("", &request_id), request_id)
 }
 
 impl Audit {
