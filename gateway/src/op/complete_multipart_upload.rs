@@ -65,7 +65,8 @@ pub(crate) async fn run(
         .complete_upload(bucket, id, &selected, object, precondition)
         .await?;
 
-    let location = format!("http://{}{}", request.head.host, request.head.path);
+    let scheme = if request.secure { "https" } else { "http" };
+    let location = format!("{scheme}://{}{}", request.head.host, request.head.path);
     Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
         &location,
         &bucket.name,

@@ -11,6 +11,8 @@ use crate::stage::Routed;
 /// A request with a principal, be it the anonymous one.
 pub(crate) struct Authenticated {
     pub(super) head: Arc<Head>,
+    /// The client came over TLS.
+    pub(super) secure: bool,
     pub(super) principal: Principal,
     /// Verifies the chunks of a body that continue the request's signature.
     pub(super) stream_key: Option<StreamKey>,
@@ -18,8 +20,10 @@ pub(crate) struct Authenticated {
 
 pub(crate) fn authenticate(routed: Routed, run: &mut Run) -> Result<Authenticated> {
     let identity = run.authenticate()?;
+    let facts = routed.into_facts();
     Ok(Authenticated {
-        head: routed.into_head(),
+        head: Arc::clone(&facts.head),
+        secure: facts.secure,
         principal: identity.principal,
         stream_key: identity.stream_key,
     })

@@ -16,6 +16,8 @@ const ANONYMOUS_ID: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
 /// A request that may be served.
 pub(crate) struct Cleared {
     pub(crate) head: Arc<Head>,
+    /// The client came over TLS.
+    pub(crate) secure: bool,
     pub(crate) principal: Principal,
     pub(crate) stream_key: Option<StreamKey>,
     /// What the operation addresses.
@@ -37,6 +39,7 @@ pub(crate) fn prepare(authorized: Authorized, run: &mut Run) -> Result<Cleared> 
         Operation::CopyObject | Operation::UploadPartCopy
     );
     Ok(Cleared {
+        secure: loaded.authenticated.secure,
         principal: loaded.authenticated.principal,
         stream_key: loaded.authenticated.stream_key,
         target: loaded.target,

@@ -34,7 +34,7 @@ impl Routed {
         Arc::clone(&self.facts)
     }
 
-    pub(super) fn into_head(self) -> Arc<Head> {
-        Arc::clone(&self.facts.head)
+    pub(super) fn into_facts(self) -> Arc<Facts> {
+        self.facts
     }
 }

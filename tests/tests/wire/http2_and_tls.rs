@@ -181,6 +181,27 @@ fn tls_offers_both_protocols() {
             assert_eq!(reply.status(), 200);
         }
 
+        // What is made over TLS is found over TLS.
+        let post = async |target: &str, body: &str| {
+            let request = Request::post(target, body).signed(&ROOT);
+            let replies = over_http2(connect(&["h2"]).await, &[request]).await;
+            String::from_utf8(replies[0].body().to_vec()).expect("text")
+        };
+        let within = |text: &str, name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>")).expect("an element");
+            rest.split_once('<').expect("its end").0.to_owned()
+        };
+        let begun = post("/over-tls/parts?uploads", "").await;
+        let upload = format!("/over-tls/parts?uploadId={}", within(&begun, "UploadId"));
+        let part = Request::put(&format!("{upload}&partNumber=1"), "x").signed(&ROOT);
+        over_http2(connect(&["h2"]).await, &[part]).await;
+        let parts = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>",
+            "9dd4e461268c8034f5c8564e155c67a6",
+        );
+        let done = post(&upload, &parts).await;
+        assert_eq!(within(&done, "Location"), "https://s3.test/over-tls/parts");
+
         // Plain HTTP on a TLS port gets no answer, and harms nobody.
         let stream = TcpStream::connect(server.address)
             .await
