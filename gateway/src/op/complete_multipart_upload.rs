@@ -1,16 +1,25 @@
 //! CompleteMultipartUpload: the named parts become one object. No data moves.
+//!
+//! The answer may get lost, and the client asks again. The object remembers the
+//! upload that it came from, so that the second answer is the same as the first.
+
+use std::sync::Arc;
 
 use md5::{Digest, Md5};
 use s3::checksum;
 use s3::listing::upload_id;
+use s3::metadata::UPLOAD_ID;
 use s3::xml::CompletedPart;
 use s3::{Algorithm, Code, Head};
-use storage::{Bucket, NewObject, ObjectKey, PartNumber, Store, UploadId, UploadedPart};
+use storage::{
+    Bucket, Error as StoreError, NewObject, Object, ObjectKey, PartNumber, Precondition, Store,
+    Upload, UploadId, UploadedPart,
+};
 
 use super::answer::CHECKSUM_TYPE;
 use super::upload::UploadChecksum;
 use crate::body::RequestBody;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stage::{Cleared, Reply};
 
 /// 10,000 parts, each with an etag and a checksum.
@@ -30,17 +39,60 @@ pub(crate) async fn run(
     let payload = request.payload()?;
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
     let (bucket, key) = (request.bucket()?, request.key()?);
-    let upload = store.upload(bucket, key, id).await?;
+    // Neither is better refused before the client sends its list.
+    let upload = match store.upload(bucket, key, id).await {
+        Ok(upload) => Some(upload),
+        Err(StoreError::UploadMissing) => {
+            completed(store, bucket, key, id).await?;
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
 
     let body = body
         .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
         .await?;
     let named = s3::xml::parse_complete_multipart_upload(&body)?;
+    let done = match upload {
+        Some(upload) => complete(&request, store, &upload, &named, precondition).await,
+        None => Err(StoreError::UploadMissing.into()),
+    };
+    let stored = match done {
+        // Completed before, or by another request while this one was under way.
+        Err(Error {
+            cause: Some(StoreError::UploadMissing),
+            ..
+        }) => {
+            let object = completed(store, bucket, key, id).await?;
+            check_same(&named, &object)?;
+            object
+        }
+        done => done?,
+    };
+
+    let scheme = if request.secure { "https" } else { "http" };
+    let location = format!("{scheme}://{}{}", request.head.host, request.head.path);
+    Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
+        &location,
+        &bucket.name,
+        &stored,
+    )))
+}
+
+async fn complete(
+    request: &Cleared,
+    store: &dyn Store,
+    upload: &Upload,
+    named: &[CompletedPart],
+    precondition: Precondition,
+) -> Result<Arc<Object>> {
+    let (bucket, key, id) = (request.bucket()?, request.key()?, upload.id);
     let uploaded = uploaded_parts(store, bucket, key, id).await?;
-    let parts = select(&named, &uploaded)?;
+    let parts = select(named, &uploaded)?;
     check_sizes(&request.head, &parts)?;
 
     let mut metadata = upload.metadata.clone();
+    metadata.insert(UPLOAD_ID.to_owned(), id.to_string());
     let asked = UploadChecksum::recall(&mut metadata);
     let checksum = asked.and_then(|asked| Some((asked, asked.combine(&parts)?)));
     if let Some((asked, checksum)) = &checksum {
@@ -53,7 +105,7 @@ pub(crate) async fn run(
     let object = NewObject {
         key: key.clone(),
         owner: upload.owner.clone(),
-        etag: etag(&parts),
+        etag: etag(parts.iter().map(|part| part.etag.as_str())),
         metadata,
         documents,
     };
@@ -61,17 +113,38 @@ pub(crate) async fn run(
         .iter()
         .map(|part| (part.number, part.etag.clone()))
         .collect();
-    let stored = store
+    Ok(store
         .complete_upload(bucket, id, &selected, object, precondition)
-        .await?;
+        .await?)
+}
 
-    let scheme = if request.secure { "https" } else { "http" };
-    let location = format!("{scheme}://{}{}", request.head.host, request.head.path);
-    Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
-        &location,
-        &bucket.name,
-        &stored,
-    )))
+/// The object that this upload has become, while nobody has replaced it.
+async fn completed(
+    store: &dyn Store,
+    bucket: &Bucket,
+    key: &ObjectKey,
+    id: UploadId,
+) -> Result<Arc<Object>> {
+    match store.object(bucket, key, None).await {
+        Ok(object) if object.metadata.get(UPLOAD_ID) == Some(&id.to_string()) => Ok(object),
+        Ok(_) | Err(StoreError::ObjectMissing) => Err(StoreError::UploadMissing.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether these are the parts that an object was made of.
+fn check_same(named: &[CompletedPart], object: &Object) -> Result<()> {
+    let numbers = object.parts.iter().map(|part| part.number);
+    let same = named.iter().map(|part| part.number).eq(numbers)
+        && etag(named.iter().map(|part| part.etag.as_str())) == object.etag
+        && named
+            .iter()
+            .zip(&object.parts)
+            .all(|(named, part)| named.checksum_matches(&part.metadata));
+    if same {
+        return Ok(());
+    }
+    Err(StoreError::UploadMissing.into())
 }
 
 async fn uploaded_parts(
@@ -139,12 +212,13 @@ fn check_sizes(head: &Head, parts: &[&UploadedPart]) -> Result<()> {
 }
 
 /// The MD5 of the parts' MD5s, and how many they are.
-fn etag(parts: &[&UploadedPart]) -> String {
-    let mut md5 = Md5::new();
+fn etag<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    let (mut md5, mut count) = (Md5::new(), 0_usize);
     for part in parts {
-        md5.update(s3::encode::unhex(&part.etag).unwrap_or_default());
+        md5.update(s3::encode::unhex(part).unwrap_or_default());
+        count += 1;
     }
-    format!("{}-{}", s3::encode::hex(&md5.finalize()), parts.len())
+    format!("{}-{count}", s3::encode::hex(&md5.finalize()))
 }
 
 /// Holds the checksum of the object against what the client says it is.

@@ -545,3 +545,32 @@ fn others_may_do_nothing_with_an_upload() {
     ));
     denied(Request::get("/mp-closed?uploads"));
 }
+
+#[test]
+fn a_completion_that_is_repeated_is_answered_like_the_first() {
+    let upload = Upload::begin("mp-repeated");
+    let parts = [upload.part(1, &blob(5 * MIB, 1)), upload.part(2, b"end")];
+    let first = upload.complete(&parts).expect(200);
+    let again = upload.complete(&parts).expect(200);
+    assert_eq!(first.text(), again.text());
+
+    // Of other parts the object was not made.
+    upload.complete(&parts[..1]).refused(404, "NoSuchUpload");
+    let other = (2, format!("\"{}\"", "0".repeat(32)));
+    let others = [parts[0].clone(), other];
+    upload.complete(&others).refused(404, "NoSuchUpload");
+    upload.put("1", b"late").refused(404, "NoSuchUpload");
+
+    // Where it came from is nobody's business, nor is it that of a copy.
+    let got = upload
+        .server
+        .send(&Request::head(&upload.path).signed(&ROOT))
+        .expect(200);
+    let told = got.headers.iter().any(|(_, value)| *value == upload.id);
+    assert!(!told, "{got:?}");
+    let copy = Request::put(&upload.path, "")
+        .header("x-amz-copy-source", &upload.path)
+        .header("x-amz-metadata-directive", "REPLACE");
+    upload.server.send(&copy.signed(&ROOT)).expect(200);
+    upload.complete(&parts).refused(404, "NoSuchUpload");
+}
