@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, mpsc as blocking};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use storage::{Bucket, BucketName, Error, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,7 @@ use crate::frame::{self, BATCH_ALIGN, Header, META_MAX};
 use crate::geometry::{DriveMask, Spread};
 use crate::index::{Batch, Cursor, Index, Space, View};
 use crate::layout::{LOG_SEGMENT_LEN, Piece, PiecePlace, log_place};
+use crate::patience::WRITES;
 use crate::record::Record;
 use crate::seal::{COPY, Place, SEAL_LEN};
 use crate::set::Set;
@@ -29,10 +30,6 @@ pub(crate) const QUEUE_MAX: usize = 1024;
 const BATCH_CHANGES_MAX: usize = 1024;
 /// A batch that is longer on a drive is written before another change is added.
 const BATCH_LEN_MAX: usize = 4 << 20;
-/// A drive that takes longer is fenced, so that one that hangs stops nobody.
-const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same, once enough others have confirmed.
-const LAGGARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) type Buckets = RwLock<BTreeMap<BucketName, Arc<Bucket>>>;
 
@@ -421,17 +418,11 @@ impl Committer {
             batch: self.batch_number,
             to: self.outcomes_to.clone(),
         });
-        let begun = Instant::now();
+        let mut deadline = Instant::now() + WRITES.all;
         let (mut confirmed, mut answered) = (DriveMask::default(), DriveMask::default());
         let mut failures = Vec::new();
         while answered != asked {
-            let enough = confirmed.count() >= self.set.spread.record_quorum();
-            let patience = if enough {
-                LAGGARD_TIMEOUT
-            } else {
-                APPEND_TIMEOUT
-            };
-            let left = patience.saturating_sub(begun.elapsed());
+            let left = deadline.saturating_duration_since(Instant::now());
             let Ok(outcome) = self.outcomes.recv_timeout(left) else {
                 for disk in self.set.writable_disks() {
                     if asked.has(disk.position) && !answered.has(disk.position) {
@@ -445,7 +436,12 @@ impl Committer {
             }
             answered.insert(outcome.drive);
             match outcome.result {
-                Ok(()) => confirmed.insert(outcome.drive),
+                Ok(()) => {
+                    confirmed.insert(outcome.drive);
+                    if confirmed.count() == self.set.spread.record_quorum() {
+                        deadline = deadline.min(Instant::now() + WRITES.laggard);
+                    }
+                }
                 Err(failure) => failures.push(failure),
             }
         }

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,8 @@ const WRITEBACK_LEN: u64 = 4 << 20;
 /// no block to allocate. The first stretch is short, so that a small store is small.
 const RESERVE_MIN: u64 = 256 << 10;
 const RESERVE_MAX: u64 = 8 << 20;
+/// For the threads of a drive that is fenced.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -38,8 +41,6 @@ pub(crate) struct Disk {
     queues: Option<Queues>,
     threads: Vec<JoinHandle<()>>,
     next_reader: AtomicUsize,
-    /// Locked for as long as the drive is ours.
-    _format: File,
 }
 
 #[derive(Debug)]
@@ -49,6 +50,8 @@ struct Shared {
     fenced: AtomicBool,
     /// The position up to which the log lies on blocks that are there.
     reserved: AtomicU64,
+    /// Locked for as long as any thread may do something to the drive.
+    _format: File,
 }
 
 #[derive(Debug)]
@@ -110,6 +113,9 @@ pub(crate) enum WriteFailure {
     Fenced,
 }
 
+/// What came of a write, once it is known.
+pub(crate) type Outcome = oneshot::Receiver<Result<(), WriteFailure>>;
+
 #[derive(Debug)]
 struct WriteJob {
     cell: NewCell,
@@ -161,6 +167,7 @@ impl Disk {
             drive,
             fenced: AtomicBool::new(false),
             reserved: AtomicU64::new(0),
+            _format: format,
         });
         let (log, log_jobs) = blocking::sync_channel(2);
         let (writes, write_jobs) = mpsc::channel(WRITES_MAX);
@@ -202,12 +209,11 @@ impl Disk {
             }),
             threads,
             next_reader: AtomicUsize::new(0),
-            _format: format,
         })
     }
 
     pub(crate) fn fenced(&self) -> bool {
-        self.shared.fenced.load(Ordering::Acquire)
+        self.shared.fenced()
     }
 
     pub(crate) fn fence(&self, why: &str) {
@@ -224,11 +230,10 @@ impl Disk {
     }
 
     /// Queues a cell; waits while the queue is full. The outcome comes later.
-    pub(crate) async fn write(&self, cell: NewCell) -> oneshot::Receiver<Result<(), WriteFailure>> {
+    pub(crate) async fn write(&self, cell: NewCell) -> Result<Outcome, WriteFailure> {
         let (done, outcome) = oneshot::channel();
-        // Where the thread is gone the outcome says so.
-        let _ = self.queues().writes.send(WriteJob { cell, done }).await;
-        outcome
+        let queued = self.queues().writes.send(WriteJob { cell, done }).await;
+        queued.map(|()| outcome).map_err(|_| WriteFailure::Fenced)
     }
 
     pub(crate) async fn sync(&self, files: Vec<FileId>) -> Result<(), WriteFailure> {
@@ -256,16 +261,27 @@ impl Disk {
 }
 
 impl Drop for Disk {
-    /// What was queued is done before the drive is let go.
+    /// What was queued is done before the drive is let go. One that is fenced may
+    /// hang: its threads are left behind then, and keep it locked.
     fn drop(&mut self) {
         self.queues = None;
+        let deadline = Instant::now() + PARTING_TIMEOUT;
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            while self.shared.fenced() && !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if !self.shared.fenced() || thread.is_finished() {
+                let _ = thread.join();
+            }
         }
     }
 }
 
 impl Shared {
+    fn fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
+    }
+
     fn fence(&self, why: &str) {
         if !self.fenced.swap(true, Ordering::AcqRel) {
             tracing::error!(
@@ -280,7 +296,7 @@ impl Shared {
 
     /// Does something to the drive, and fences it if that fails.
     fn attempt(&self, act: impl FnOnce(&dyn Drive) -> io::Result<()>) -> Result<(), WriteFailure> {
-        if self.fenced.load(Ordering::Acquire) {
+        if self.fenced() {
             return Err(WriteFailure::Fenced);
         }
         act(&*self.drive).map_err(|error| {

@@ -7,7 +7,7 @@
 //! Pure: `geometry`, `codec`, `layout`, `frame`, `record`, `seal`,
 //! `change`. On the drives: `drive`, `disk`, `format`, `bulk`, `log`.
 //! On the index: `index` (which alone knows fjall), `apply`, `list`. The
-//! life of a byte: `sink`, `commit`, `read`; of a store: `open`,
+//! life of a byte: `sink`, `patience`, `commit`, `read`; of a store: `open`,
 //! `replay`, `engine`.
 
 mod apply;
@@ -27,6 +27,7 @@ mod layout;
 mod list;
 mod log;
 mod open;
+mod patience;
 mod random;
 mod read;
 mod record;

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::join_all;
 use storage::{Error, Result, Sink, Staged};
-use tokio::sync::oneshot;
 
 use crate::bulk::{Allocator, EXTENT_STRIPES_MAX, ExtentHeader, Reservation};
-use crate::disk::{NewCell, WriteFailure};
+use crate::disk::{NewCell, Outcome, WriteFailure};
 use crate::drive::FileId;
 use crate::geometry::DriveMask;
 use crate::layout::{COPY_MAX, Extent, LOG_MAX, Piece, PiecePlace};
+use crate::patience::{SYNCS, WRITES};
 use crate::seal::SEAL_LEN;
 use crate::set::Set;
 
@@ -72,8 +71,6 @@ pub(crate) struct EngineSink {
     striper: Option<Striper>,
 }
 
-type Outcome = oneshot::Receiver<Result<(), WriteFailure>>;
-
 /// Writes stripe after stripe.
 #[derive(Debug)]
 struct Striper {
@@ -111,18 +108,12 @@ impl EngineSink {
     }
 
     fn new_striper(&self) -> Striper {
-        let mut absent = DriveMask::default();
-        for (position, disk) in self.set.disks.iter().enumerate() {
-            if disk.as_ref().is_none_or(|disk| disk.fenced()) {
-                absent.insert(position);
-            }
-        }
         Striper {
             reservation: Reservation::new(self.allocator.clone()),
             extent: None,
             in_extent: 0,
             stripes: 0,
-            absent,
+            absent: DriveMask::default(),
             full: false,
             pending: VecDeque::new(),
         }
@@ -144,7 +135,8 @@ impl EngineSink {
         let (extent, stripe) = striper.next_place(set, left)?;
         let cell = set.spread.cell();
         let offset = extent.cell_offset(stripe, cell).ok_or(Error::Full)?;
-        let mut pending = Vec::with_capacity(cells.len());
+        striper.leave_out_unwritable(set);
+        let mut writes = Vec::with_capacity(cells.len());
         for (shard, bytes) in cells.into_iter().enumerate() {
             let drive = set.spread.drive_of(self.blob, shard);
             let Some(Some(disk)) = set.disks.get(drive) else {
@@ -175,7 +167,14 @@ impl EngineSink {
                 header,
                 hold: striper.reservation.clone(),
             };
-            pending.push((drive, disk.write(cell).await));
+            writes.push((drive, disk.write(cell)));
+        }
+        let mut pending = Vec::with_capacity(writes.len());
+        for (drive, queued) in set.in_time(WRITES, writes).await {
+            match queued {
+                Ok(outcome) => pending.push((drive, outcome)),
+                Err(failure) => striper.note(drive, failure),
+            }
         }
         striper.stripes += 1;
         striper.pending.push_back(pending);
@@ -222,18 +221,37 @@ impl Striper {
     /// Waits until at most so many stripes are on their way.
     async fn settle(&mut self, set: &Set, pending_max: usize) -> Result<()> {
         while self.pending.len() > pending_max {
-            for (drive, outcome) in self.pending.pop_front().unwrap_or_default() {
-                self.note(drive, outcome.await.unwrap_or(Err(WriteFailure::Fenced)));
+            self.leave_out_unwritable(set);
+            let stripe = self.pending.pop_front().unwrap_or_default();
+            // What becomes of a write to a drive that is left out is no matter.
+            let present = stripe
+                .into_iter()
+                .filter(|(drive, _)| !self.absent.has(*drive))
+                .map(|(drive, outcome)| {
+                    let outcome = async { outcome.await.unwrap_or(Err(WriteFailure::Fenced)) };
+                    (drive, outcome)
+                });
+            for (drive, outcome) in set.in_time(WRITES, present).await {
+                if let Err(failure) = outcome {
+                    self.note(drive, failure);
+                }
             }
         }
         self.check(set)
     }
 
-    fn note(&mut self, drive: usize, outcome: Result<(), WriteFailure>) {
-        if let Err(failure) = outcome {
-            self.full |= failure == WriteFailure::Full;
-            self.absent.insert(drive);
+    /// Drives that are missing, or were fenced since the last stripe.
+    fn leave_out_unwritable(&mut self, set: &Set) {
+        for (drive, disk) in set.disks.iter().enumerate() {
+            if disk.as_ref().is_none_or(|disk| disk.fenced()) {
+                self.absent.insert(drive);
+            }
         }
+    }
+
+    fn note(&mut self, drive: usize, failure: WriteFailure) {
+        self.full |= failure == WriteFailure::Full;
+        self.absent.insert(drive);
     }
 
     fn check(&self, set: &Set) -> Result<()> {
@@ -255,19 +273,14 @@ impl Striper {
             .map(|extent| FileId::Bulk(extent.segment))
             .collect();
         let files: Vec<FileId> = files.into_iter().collect();
-        let disks: Vec<_> = set
-            .disks
-            .iter()
-            .flatten()
-            .filter(|disk| !self.absent.has(disk.position))
-            .cloned()
-            .collect();
-        let synced = disks.iter().map(|disk| {
-            let files = files.clone();
-            async move { (disk.position, disk.sync(files).await) }
-        });
-        for (drive, outcome) in join_all(synced).await {
-            self.note(drive, outcome);
+        let present = set.disks.iter().flatten();
+        let present = present.filter(|disk| !self.absent.has(disk.position));
+        let syncs = present.map(|disk| (disk.position, disk.sync(files.clone())));
+        let syncs: Vec<_> = syncs.collect();
+        for (drive, outcome) in set.in_time(SYNCS, syncs).await {
+            if let Err(failure) = outcome {
+                self.note(drive, failure);
+            }
         }
         self.check(set)?;
         let piece = Piece {

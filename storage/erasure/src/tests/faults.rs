@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use storage::{DriveState, Error, Precondition, Store};
@@ -32,6 +32,8 @@ struct Platter {
     off: AtomicBool,
     sync_fails: AtomicBool,
     full: AtomicBool,
+    /// Whoever writes a large object to it waits for as long as this is held.
+    stuck: Mutex<()>,
     /// Reads take this long.
     slow_ms: AtomicU64,
 }
@@ -138,6 +140,9 @@ impl Drive for Platter {
     }
 
     fn write_at(&self, file: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if matches!(file, FileId::Bulk(_)) {
+            drop(self.stuck.lock());
+        }
         self.with(|files| {
             if self.full.load(Ordering::SeqCst) {
                 return Err(io::ErrorKind::StorageFull.into());
@@ -427,9 +432,50 @@ async fn a_read_does_not_wait_for_slow_drives() {
             .store(4_000, Ordering::SeqCst);
     }
     for size in sizes {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let read = get(&*store, &size.to_string()).await.unwrap();
         assert_eq!(read, pattern(size, 1));
         assert!(begun.elapsed() < Duration::from_millis(3_500), "{size}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drive_that_hangs_is_fenced_and_only_the_first_write_waits_for_it() {
+    let bench = Bench::new(4, 2);
+    let machine = Machine::default();
+    let store = machine.open(&bench);
+    create_bucket(&*store).await;
+    let platter = machine.of(&bench, 2);
+    let (hangs, hung) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _stuck = platter.stuck.lock().unwrap();
+        hangs.send(()).unwrap();
+        let _ = released.recv();
+    });
+    hung.recv().unwrap();
+    let timed = async |name: &str, seed: u64| {
+        let begun = Instant::now();
+        // More stripes than may be on their way, and than a drive queues.
+        let put = put(&*store, name, &pattern(30_000_000, seed)).await;
+        put.unwrap();
+        begun.elapsed()
+    };
+    let both = tokio::join!(timed("one", 1), timed("other", 2));
+    let patience = crate::patience::WRITES.laggard;
+    assert!(both.0 >= patience, "it waited for the drive: {both:?}");
+    assert!(both.0.max(both.1) < patience * 3, "{both:?}");
+    assert_eq!(store.drives()[2].state, DriveState::Fenced);
+    let next = timed("next", 3).await;
+    assert!(next < patience, "it waited again: {next:?}");
+    put(&*store, "small", &pattern(10, 4)).await.unwrap();
+    for (name, seed) in [("one", 1), ("other", 2), ("next", 3)] {
+        assert!(get(&*store, name).await.unwrap() == pattern(30_000_000, seed));
+    }
+    // Nor does the end of the store.
+    let begun = Instant::now();
+    drop(store);
+    assert!(begun.elapsed() < patience, "{:?}", begun.elapsed());
+    drop(release);
+    holder.join().unwrap();
 }
