@@ -13,7 +13,7 @@ from common import *
 BUCKET = "by-minio"
 
 # Without a region it asks every bucket for its ?location first.
-client = Minio(HOST, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=ENDPOINT.startswith("https"), region=REGION)
+client = Minio(HOST, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=ENDPOINT.startswith("https"))
 
 
 def put(key, data, **more):

@@ -57,6 +57,10 @@ pub(crate) fn find() -> Result<Toolchain> {
     if !root.join("usr/bin/rustc").is_file() {
         fetch(&root)?;
     }
+    // The compiler resolves links, and the paths it writes are remapped by their beginning.
+    let root = root
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", root.display()))?;
     let linker = linker(&sysroot)?;
     let mut toolchain = Toolchain {
         version: String::new(),
