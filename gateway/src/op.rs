@@ -56,9 +56,13 @@ pub(crate) const SERVED: &[Operation] = &[
 /// another operation on the same path.
 pub(crate) fn not_implemented(operation: Operation) -> Error {
     let message = if Chain::NATIVE.contains(&operation) {
-        format!("{operation} is not implemented. It is the gateway's own, so no plugin can serve it.")
+        format!(
+            "{operation} is not implemented. It is the gateway's own, so no plugin can serve it."
+        )
     } else {
-        format!("{operation} is not served here. A plugin that claims it can be added to the chain.")
+        format!(
+            "{operation} is not served here. A plugin that claims it can be added to the chain."
+        )
     };
     s3::Error::new(Code::NotImplemented).because(message).into()
 }
