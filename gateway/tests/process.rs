@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,8 +22,13 @@ struct Gateway {
 
 impl Gateway {
     fn start(folder: &Path, envs: &[(&str, &str)]) -> Self {
+        Self::start_with(folder, &[], envs)
+    }
+
+    fn start_with(folder: &Path, args: &[&str], envs: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(args)
             .current_dir(folder)
             .envs(envs.iter().copied())
             .stdout(Stdio::piped())
@@ -52,12 +57,8 @@ impl Gateway {
     /// What the private listener says of readiness, with its status.
     fn readiness(&self) -> String {
         let admin = self.banner.split("private     http://").nth(1);
-        readiness(
-            admin
-                .and_then(|rest| rest.split_whitespace().next())
-                .unwrap(),
-        )
-        .unwrap()
+        let address = admin.and_then(|rest| rest.split_whitespace().next());
+        get(address.unwrap(), "/health/ready", "").unwrap()
     }
 
     /// Stops it as an operator does.
@@ -84,9 +85,13 @@ impl Gateway {
     }
 }
 
-fn readiness(address: &str) -> std::io::Result<String> {
+/// The head and the body of an answer. `headers` end with a line break each.
+fn get(address: &str, path: &str, headers: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{headers}\r\n"
+    )?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply)?;
     Ok(reply)
@@ -163,6 +168,35 @@ fn credentials_from_the_environment_are_used_and_not_written_down() {
 }
 
 #[test]
+fn signatures_are_taken_for_the_region_that_is_configured_and_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "\
+version: 1
+admin: {address: 127.0.0.1:9001}
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+region: eu-central-1
+accounts: [{id: root, keys: [{access_key: AKIAROOT, secret_key: sesame-sesame}]}]
+";
+    fs::write(folder.path().join("sluice.yaml"), yaml).unwrap();
+    let gateway = Gateway::start_with(folder.path(), &["--config", "sluice.yaml"], &[]);
+    assert!(gateway.banner.contains("AWS_DEFAULT_REGION=eu-central-1"));
+    // The scope is looked at before the time, which was long ago.
+    for (region, expected) in [
+        ("eu-central-1", "<Code>RequestTimeTooSkewed</Code>"),
+        ("us-east-1", "<Region>eu-central-1</Region>"),
+    ] {
+        let headers = format!(
+            "x-amz-date: 20260101T000000Z\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=AKIAROOT/20260101/{region}/s3/aws4_request, \
+             SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={:064}\r\n",
+            0
+        );
+        let reply = get(gateway.address(), "/", &headers).unwrap();
+        assert!(reply.contains(expected), "{region}: {reply}");
+    }
+}
+
+#[test]
 fn ctrl_c_and_sigterm_let_what_has_begun_finish_and_exit_with_0() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
         let folder = tempfile::tempdir().unwrap();
@@ -234,7 +268,8 @@ fn a_gateway_whose_output_nobody_takes_serves() {
         banner: String::new(),
     };
     let begun = Instant::now();
-    while !readiness(&admin).is_ok_and(|reply| reply.starts_with("HTTP/1.1 200")) {
+    let ready = || get(&admin, "/health/ready", "");
+    while !ready().is_ok_and(|reply| reply.starts_with("HTTP/1.1 200")) {
         assert!(begun.elapsed() < PATIENCE, "the gateway is not ready");
         assert_eq!(gateway.child.try_wait().unwrap(), None, "the gateway ended");
         thread::sleep(Duration::from_millis(20));
