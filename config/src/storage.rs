@@ -68,24 +68,27 @@ impl Storage {
         complaints
     }
 
-    /// Drives that a set in use has lost: a gateway may go on without them.
+    /// Drives that a set in use has lost: a gateway may go on without them. An
+    /// empty directory is what is left of a drive that is not mounted.
     pub(crate) fn missing_drives(&self) -> Vec<Diagnostic> {
         if self.set.age() != Age::Used {
             return Vec::new();
         }
         let drives = self.set.drives.iter().zip(&self.set.places);
-        drives
-            .filter(|(drive, _)| !drive.exists())
-            .map(|(drive, place)| {
-                let message = format!(
-                    "the drive {} is missing, but others of its set are in use",
-                    drive.display()
-                );
-                let help =
-                    "mount it again; until then, what it holds is read from the other drives";
-                place.complain(message, help)
-            })
-            .collect()
+        let lost = drives.filter_map(|(drive, place)| {
+            let state = match drive.exists() {
+                false => "missing",
+                true if is_empty(drive) => "empty",
+                true => return None,
+            };
+            let message = format!(
+                "the drive {} is {state}, but others of its set are in use",
+                drive.display()
+            );
+            let help = "mount it again; until then, what it holds is read from the other drives";
+            Some(place.complain(message, help))
+        });
+        lost.collect()
     }
 }
 
