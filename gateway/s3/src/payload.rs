@@ -101,6 +101,32 @@ impl Payload {
     }
 }
 
+impl Payload {
+    /// The payload of a part of an upload that keeps checksums of one kind:
+    /// computed where the client sends none, and refused where it sends another.
+    pub fn of_part(head: &Head, kept: Option<Algorithm>) -> Result<Self, Error> {
+        let payload = Self::of(head)?;
+        let Some(kept) = kept else {
+            return Ok(payload);
+        };
+        let asked = head.header("x-amz-checksum-algorithm");
+        let brought = payload.checksum.as_ref().map(ExpectedChecksum::algorithm);
+        match brought.or_else(|| asked.and_then(Algorithm::parse)) {
+            Some(other) if other != kept => {
+                Err(Error::new(Code::InvalidRequest).because(format!(
+                    "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                    kept.name().to_ascii_lowercase(),
+                    other.name().to_ascii_lowercase(),
+                )))
+            }
+            _ => Ok(Self {
+                algorithm: Some(kept),
+                ..payload
+            }),
+        }
+    }
+}
+
 impl ContentSha256 {
     fn of(head: &Head) -> Result<Self, Error> {
         let header = head.header("x-amz-content-sha256");
@@ -440,5 +466,39 @@ mod tests {
         let policy = payload("PUT", "/abc?cors", &[CRC]).unwrap();
         assert!(policy.checksum.is_some());
         assert_eq!(policy.algorithm, None);
+    }
+
+    #[test]
+    fn a_part_has_the_checksum_that_its_upload_keeps() {
+        let check = |headers: &[(&str, &str)],
+                     kept: Option<Algorithm>,
+                     expected: Result<Algorithm, Code>| {
+            let request = Request::builder().method("PUT");
+            let mut request = request
+                .uri("/abc/k?uploadId=u&partNumber=1")
+                .header("host", "h");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let payload = Payload::of_part(&Head::parse(&parts, &[]).unwrap(), kept);
+            let algorithm = payload
+                .map(|payload| payload.algorithm.unwrap())
+                .map_err(|error| error.code().unwrap());
+            assert_eq!(algorithm, expected, "{headers:?} {kept:?}");
+        };
+        let crc32 = ("x-amz-checksum-crc32", "y/Q5Jg==");
+        let asked = ("x-amz-checksum-algorithm", "SHA256");
+        check(&[], None, Ok(Algorithm::Crc64Nvme));
+        check(&[asked], None, Ok(Algorithm::Sha256));
+        check(&[], Some(Algorithm::Sha1), Ok(Algorithm::Sha1));
+        check(&[crc32], Some(Algorithm::Crc32), Ok(Algorithm::Crc32));
+        check(&[crc32], Some(Algorithm::Sha1), Err(Code::InvalidRequest));
+        check(&[asked], Some(Algorithm::Crc32), Err(Code::InvalidRequest));
+        check(
+            &[TRAILER],
+            Some(Algorithm::Crc32c),
+            Err(Code::InvalidRequest),
+        );
     }
 }

@@ -6,8 +6,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
+use s3::checksum::Hasher;
 use s3::conditional::Outcome;
-use s3::{Code, Conditions, Payload};
+use s3::{Algorithm, Code, Conditions, Payload};
 use storage::{Bucket, Object, Staged, Store};
 
 use crate::error::Result;
@@ -34,22 +35,38 @@ pub(super) fn check_length(length: u64) -> Result<()> {
         .into())
 }
 
-/// Stages a range of an object by reading and writing it. Returns the MD5 of the bytes.
+/// Bytes that were copied, and what is known of them.
+pub(super) struct Copied {
+    pub(super) staged: Staged,
+    pub(super) etag: String,
+    pub(super) checksum: Option<(Algorithm, String)>,
+}
+
+/// Stages a range of an object by reading and writing it.
 pub(super) async fn transfer(
     store: &dyn Store,
     source: &Object,
     range: Range<u64>,
     target: &Bucket,
-) -> Result<(Staged, [u8; 16])> {
+    algorithm: Option<Algorithm>,
+) -> Result<Copied> {
     let mut sink = store.stage(target, Some(range.end - range.start)).await?;
     let mut md5 = Md5::new();
+    let mut hasher = algorithm.map(Hasher::new);
     if !range.is_empty() {
         let mut stream = store.read(source, range).await?;
         while let Some(bytes) = stream.next().await {
             let bytes: Bytes = bytes?;
             md5.update(&bytes);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&bytes);
+            }
             sink.write(bytes).await?;
         }
     }
-    Ok((sink.finish().await?, md5.finalize().into()))
+    Ok(Copied {
+        staged: sink.finish().await?,
+        etag: s3::encode::hex(&md5.finalize()),
+        checksum: hasher.map(|hasher| (hasher.algorithm(), hasher.finish())),
+    })
 }

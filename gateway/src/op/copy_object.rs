@@ -36,9 +36,9 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
     let staged = match store.share(source, bucket).await? {
         Some(staged) => staged,
         None => {
-            copy::transfer(store, source, 0..source.size, bucket)
+            copy::transfer(store, source, 0..source.size, bucket, None)
                 .await?
-                .0
+                .staged
         }
     };
     let object = NewObject {

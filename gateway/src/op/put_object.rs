@@ -1,8 +1,8 @@
 //! PutObject: a body becomes the current version of a key.
 
 use http::{HeaderName, StatusCode};
-use s3::Digests;
 use s3::checksum::ChecksumType;
+use s3::{Algorithm, Digests};
 use storage::{Metadata, NewObject, Store};
 
 use super::answer::{CHECKSUM_TYPE, set, set_etag};
@@ -27,7 +27,7 @@ pub(crate) async fn run(
         .await?;
 
     let etag = s3::encode::hex(&digests.md5);
-    remember_checksum(&mut metadata, &digests);
+    remember_checksum(&mut metadata, digests.checksum.as_ref());
     let object = NewObject {
         key: key.clone(),
         owner: request.owner(),
@@ -43,9 +43,9 @@ pub(crate) async fn run(
     Ok(reply)
 }
 
-/// Keeps the checksum that the client sent, for reads in checksum mode.
-pub(super) fn remember_checksum(metadata: &mut Metadata, digests: &Digests) {
-    if let Some((algorithm, value)) = &digests.checksum {
+/// Keeps the checksum of all bytes, for reads in checksum mode.
+pub(super) fn remember_checksum(metadata: &mut Metadata, checksum: Option<&(Algorithm, String)>) {
+    if let Some((algorithm, value)) = checksum {
         metadata.insert(algorithm.header().to_owned(), value.clone());
         metadata.insert(
             CHECKSUM_TYPE.to_owned(),

@@ -73,8 +73,8 @@ impl UploadChecksum {
         })
     }
 
-    /// The checksum of the object, from those of its parts. Parts that were
-    /// copied have none, and then the object has none.
+    /// The checksum of the object, from those of its parts. Every part has one;
+    /// if any had none, the object would have none.
     pub(super) fn combine(self, parts: &[&UploadedPart]) -> Option<String> {
         let name = self.algorithm.header();
         let values: Option<Vec<_>> = parts

@@ -1,12 +1,13 @@
 //! UploadPart: a body becomes a part, replacing one of the same number.
 
 use http::StatusCode;
+use s3::Payload;
 use s3::listing::upload_id;
 use storage::{Metadata, Store, Timestamp, UploadedPart};
 
 use super::answer::set_etag;
 use super::put_object::{echo_checksum, remember_checksum};
-use super::upload;
+use super::upload::{self, UploadChecksum};
 use crate::body::RequestBody;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
@@ -18,10 +19,11 @@ pub(crate) async fn run(
 ) -> Result<Reply> {
     let number = upload::part_number(&request.head)?;
     let id = upload_id(&request.head.query)?;
-    let payload = request.payload()?;
     let (bucket, key) = (request.bucket()?, request.key()?);
     // An upload that is gone is better refused before the client sends gigabytes.
-    store.upload(bucket, key, id).await?;
+    let mut upload = store.upload(bucket, key, id).await?;
+    let kept = UploadChecksum::recall(&mut upload.metadata);
+    let payload = Payload::of_part(&request.head, kept.map(|kept| kept.algorithm))?;
 
     let sink = store.stage(bucket, payload.length).await?;
     let (staged, digests) = body
@@ -29,7 +31,7 @@ pub(crate) async fn run(
         .await?;
 
     let mut metadata = Metadata::new();
-    remember_checksum(&mut metadata, &digests);
+    remember_checksum(&mut metadata, digests.checksum.as_ref());
     let part = UploadedPart {
         number,
         size: staged.length,

@@ -3,7 +3,9 @@
 use s3::listing::upload_id;
 use storage::{Metadata, Object, Store, Timestamp, UploadedPart};
 
-use super::{copy, upload};
+use super::copy::{self, Copied};
+use super::put_object::remember_checksum;
+use super::upload::{self, UploadChecksum};
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
 
@@ -17,34 +19,41 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
     };
     copy::check_length(range.end - range.start)?;
     let (bucket, key) = (request.bucket()?, request.key()?);
-    store.upload(bucket, key, id).await?;
+    let mut upload = store.upload(bucket, key, id).await?;
+    let kept = UploadChecksum::recall(&mut upload.metadata).map(|kept| kept.algorithm);
 
+    let checksum = kept.and_then(|kept| Some((kept, source.metadata.get(kept.header())?.clone())));
     let whole = range == (0..source.size);
-    let shared = if whole && has_plain_etag(source) {
+    let shared = if whole && has_plain_etag(source) && checksum.is_some() == kept.is_some() {
         store.share(source, bucket).await?
     } else {
         None
     };
-    let (staged, etag) = match shared {
-        Some(staged) => (staged, source.etag.clone()),
-        None => {
-            let (staged, md5) = copy::transfer(store, source, range, bucket).await?;
-            (staged, s3::encode::hex(&md5))
-        }
+    let copied = match shared {
+        Some(staged) => Copied {
+            staged,
+            etag: source.etag.clone(),
+            checksum,
+        },
+        None => copy::transfer(store, source, range, bucket, kept).await?,
     };
+    let mut metadata = Metadata::new();
+    remember_checksum(&mut metadata, copied.checksum.as_ref());
+    let staged = copied.staged;
     let part = UploadedPart {
         number,
         size: staged.length,
-        etag,
+        etag: copied.etag,
         modified: Timestamp::now(),
-        metadata: Metadata::new(),
+        metadata,
     };
     let answer = s3::xml::copy_part_result(&part);
     store.put_part(bucket, key, id, part, staged).await?;
     Ok(Reply::xml(answer))
 }
 
-/// Whether the etag is the MD5 of the bytes, as that of a part must be.
+/// Whether the etag is the MD5 of the bytes, as that of a part must be. Then a
+/// checksum that is known is one of the bytes, too.
 fn has_plain_etag(object: &Object) -> bool {
     !object.etag.contains('-')
 }

@@ -1,6 +1,7 @@
 //! CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload,
 //! AbortMultipartUpload, ListParts, ListMultipartUploads.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sluice_tests::{OTHER, ROOT, Reply, Request, Server, crc32, encode};
 
 const MIB: usize = 1024 * 1024;
@@ -573,4 +574,64 @@ fn a_completion_that_is_repeated_is_answered_like_the_first() {
         .header("x-amz-metadata-directive", "REPLACE");
     upload.server.send(&copy.signed(&ROOT)).expect(200);
     upload.complete(&parts).refused(404, "NoSuchUpload");
+}
+
+#[test]
+fn every_part_has_the_checksum_that_its_upload_keeps() {
+    let server = Server::shared();
+    server.bucket("mp-kept");
+    let send = |request: Request| server.send(&request.signed(&ROOT));
+    let body = blob(5 * MIB, 3);
+    let whole = crc32(&body);
+    let put = Request::put("/mp-kept/crc32", &body).header("x-amz-checksum-crc32", &whole);
+    send(put).expect(200);
+    send(Request::put("/mp-kept/crc64nvme", &body)).expect(200);
+
+    for kind in ["FULL_OBJECT", "COMPOSITE"] {
+        let begin = Request::post("/mp-kept/key?uploads", "")
+            .header("x-amz-checksum-algorithm", "CRC32")
+            .header("x-amz-checksum-type", kind);
+        let begun = send(begin).expect(200);
+        let upload = Upload {
+            path: "/mp-kept/key".to_owned(),
+            id: begun.element("UploadId").expect("an id").to_owned(),
+            server: server.clone(),
+        };
+        let number = |number: u32| upload.query(&format!("&partNumber={number}"));
+        let other = Request::put(&number(1), &body)
+            .header("x-amz-checksum-sha1", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
+        send(other).refused(400, "InvalidRequest");
+        // The client sends none: it is computed all the same.
+        let first = upload.put("1", &body).expect(200);
+        let first = first.expect_header("x-amz-checksum-crc32", &whole);
+        let mut parts = vec![(1, first.header("etag").expect("an etag").to_owned())];
+        // Copied from where it is known, from where it is not, and in part.
+        let mut copied = |part: u32, source: &str, range: Option<&str>| {
+            let copy = Request::put(&number(part), "").header("x-amz-copy-source", source);
+            let copy = match range {
+                Some(range) => copy.header("x-amz-copy-source-range", range),
+                None => copy,
+            };
+            let copied = send(copy).expect(200);
+            let etag = copied.element("ETag").expect("an etag");
+            parts.push((part, etag.replace("&quot;", "\"")));
+            copied
+        };
+        copied(2, "mp-kept/crc32", None).expect_element("ChecksumCRC32", &whole);
+        copied(3, "mp-kept/crc64nvme", None).expect_element("ChecksumCRC32", &whole);
+        let range = copied(4, "mp-kept/crc64nvme", Some("bytes=0-9"));
+        range.expect_element("ChecksumCRC32", &crc32(&body[..10]));
+
+        let done = upload.complete(&parts).expect(200);
+        let expected = match kind {
+            "FULL_OBJECT" => crc32([&body[..], &body, &body, &body[..10]].concat()),
+            _ => {
+                let decoded = |value: String| BASE64_STANDARD.decode(value).expect("base64");
+                let tail = decoded(crc32(&body[..10]));
+                let sums = [decoded(whole.clone()).repeat(3), tail].concat();
+                format!("{}-4", crc32(sums))
+            }
+        };
+        done.expect_element("ChecksumCRC32", &expected);
+    }
 }
