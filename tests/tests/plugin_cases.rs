@@ -280,6 +280,7 @@ fn head(request: &Request) -> Head {
             version: None,
             method: parts.method,
             headers: parts.headers,
+            hoisted: HeaderMap::new(),
         },
     };
     head.operation = s3::Operation::parse(&name(request.operation)).unwrap();

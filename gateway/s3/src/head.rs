@@ -31,7 +31,7 @@ pub struct Head {
     /// query instead.
     pub headers: HeaderMap,
     /// Which of `headers` were not sent, but are from the query.
-    hoisted: HeaderMap,
+    pub hoisted: HeaderMap,
     /// The host as it was sent, with its port.
     pub host: String,
     pub target: Target,
