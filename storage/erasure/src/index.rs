@@ -17,6 +17,8 @@ use crate::wire::{Malformed, Reader, Writer};
 /// A change of what the index keeps must change this, so that an old index is rebuilt.
 const VERSION: u32 = 2;
 const SPACES: usize = 8;
+/// What was there in the place of what is only shown.
+const SHOWN: &[u8] = b"shown";
 const MEMTABLE_LEN: u64 = 32 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +111,7 @@ impl Index {
         let opened = std::panic::catch_unwind(|| {
             let index = Self::open_database(path, deployment)?;
             let cursor = index.cursor()?;
+            index.take_back()?;
             Ok::<_, Error>((index, cursor))
         });
         match opened {
@@ -240,6 +243,56 @@ impl Index {
         out.u64(cursor.last_sequence);
         out.u64(cursor.last_epoch);
         changes.insert(self.space(Space::Meta), b"cursor".as_slice(), out.0);
+        self.checked(changes.commit())
+    }
+
+    /// Makes a batch visible until the next start, which takes it back: the
+    /// cursor stays where it is.
+    pub(crate) fn show(&self, batch: Batch) -> Result<()> {
+        let mut changes = self.database.batch();
+        let mut before = Writer::default();
+        before.count(batch.0.len());
+        for ((space, key), value) in batch.0 {
+            let old = self.get(space, &key)?;
+            before.u8(space as u8);
+            before.bytes(&key);
+            before.u8(u8::from(old.is_some()));
+            before.bytes(old.as_deref().unwrap_or_default());
+            match value {
+                Some(value) => changes.insert(self.space(space), key, value),
+                None => changes.remove(self.space(space), key),
+            }
+        }
+        changes.insert(self.space(Space::Meta), SHOWN, before.0);
+        self.checked(changes.commit())
+    }
+
+    /// What the last start only showed is as it was before.
+    fn take_back(&self) -> Result<()> {
+        let Some(before) = self.get(Space::Meta, SHOWN)? else {
+            return Ok(());
+        };
+        let mut changes = self.database.batch();
+        let mut input = Reader::new(&before);
+        let mut take_back = || {
+            for _ in 0..input.count()? {
+                let space = input.u8()?;
+                let (space, _) = NAMES
+                    .iter()
+                    .find(|(named, _)| *named as u8 == space)
+                    .ok_or(Malformed)?;
+                let key = input.bytes()?;
+                let was_there = input.u8()? == 1;
+                let value = input.bytes()?;
+                match was_there {
+                    true => changes.insert(self.space(*space), key, value),
+                    false => changes.remove(self.space(*space), key),
+                }
+            }
+            input.finish()
+        };
+        take_back().map_err(|_| broken("what was only shown cannot be taken back"))?;
+        changes.remove(self.space(Space::Meta), SHOWN);
         self.checked(changes.commit())
     }
 

@@ -4,7 +4,8 @@
 //! not certain is the last batch of a run: it is kept where it may have been
 //! acknowledged, or where all that it needs is there; otherwise it was never
 //! acknowledged, and is void. What is kept is made durable again before anybody
-//! sees it.
+//! sees it. Where too few drives are there to do that, it is only shown: the next
+//! start finds the index as if it had not been, and decides again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -94,7 +95,6 @@ pub(crate) fn replay(
         replay.take(found, record)?;
     }
     replay.decide_end(&mut log, sources, spread, repair)?;
-    replay.flush()?;
     let cursor = replay.cursor;
     if records > 0 {
         tracing::info!(records, gaps = log.gaps, "the logs were read");
@@ -153,12 +153,16 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, found: &Found, record: &Record) -> Result<()> {
+    fn change(&mut self, record: &Record) -> Result<()> {
         let mut view = View {
             index: self.index,
             batch: &mut self.batch,
         };
-        apply(record, &mut view)?;
+        apply(record, &mut view)
+    }
+
+    fn apply(&mut self, found: &Found, record: &Record) -> Result<()> {
+        self.change(record)?;
         self.cursor = Cursor {
             position: found.header.end(),
             last_position: found.header.position,
@@ -188,6 +192,8 @@ impl Replay<'_> {
     ) -> Result<()> {
         let unavailable = spread.drives() - sources.len();
         let pending = std::mem::take(&mut self.pending);
+        // What is certain stays, whatever becomes of the rest.
+        self.flush()?;
         let count = pending.len();
         for (number, (found, record)) in pending.into_iter().enumerate() {
             // A drive confirms a record together with its payload.
@@ -200,14 +206,20 @@ impl Replay<'_> {
                     records = count - number,
                     "the end of the log was never acknowledged, and is void"
                 );
-                return Ok(());
+                break;
             }
             if repair {
                 rewrite(&found, &record, log, sources, spread)?;
+                self.apply(&found, &record)?;
+            } else {
+                self.change(&record)?;
             }
-            self.apply(&found, &record)?;
         }
-        Ok(())
+        if repair {
+            self.flush()
+        } else {
+            self.index.show(std::mem::take(&mut self.batch))
+        }
     }
 }
 

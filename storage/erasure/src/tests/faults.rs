@@ -479,3 +479,57 @@ async fn a_drive_that_hangs_is_fenced_and_only_the_first_write_waits_for_it() {
     drop(release);
     holder.join().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_store_without_a_quorum_shows_is_decided_and_repaired_by_the_next_full_start() {
+    // The last record did not reach these drives.
+    for (without, kept) in [(&[4, 5][..], true), (&[3, 4, 5], false)] {
+        let bench = Bench::new(4, 2);
+        let machine = Machine::default();
+        let store = machine.open(&bench);
+        create_bucket(&*store).await;
+        put(&*store, "first", &pattern(50_000, 1)).await.unwrap();
+        let files = |drive: usize| machine.of(&bench, drive).files.lock().unwrap().clone();
+        let before: Vec<_> = without
+            .iter()
+            .map(|drive| (*drive, files(*drive)))
+            .collect();
+        put(&*store, "first", &pattern(60_000, 2)).await.unwrap();
+        drop(store);
+        for (drive, files) in before {
+            *machine.of(&bench, drive).files.lock().unwrap() = files;
+        }
+        bench.lose_index();
+
+        // It may have been acknowledged, so it is shown, as often as one looks.
+        for _ in 0..2 {
+            [4, 5].iter().for_each(|drive| bench.take_away(*drive));
+            let store = machine.open(&bench);
+            assert!(!store.writable());
+            let bucket = bucket(&*store).await;
+            let shown = store.object(&bucket, &key("first"), None).await.unwrap();
+            assert_eq!(shown.size, 60_000);
+            drop(store);
+            [4, 5].iter().for_each(|drive| bench.bring_back(*drive));
+        }
+
+        // All drives together know better.
+        let expected = match kept {
+            true => pattern(60_000, 2),
+            false => pattern(50_000, 1),
+        };
+        let store = machine.open(&bench);
+        assert_eq!(get(&*store, "first").await.unwrap(), expected);
+        drop(store);
+        for lose_index in [false, true] {
+            [0, 1].iter().for_each(|drive| bench.take_away(*drive));
+            if lose_index {
+                bench.lose_index();
+            }
+            let store = machine.open(&bench);
+            assert_eq!(get(&*store, "first").await.unwrap(), expected);
+            drop(store);
+            [0, 1].iter().for_each(|drive| bench.bring_back(*drive));
+        }
+    }
+}
