@@ -93,6 +93,8 @@ fn translate(cause: &StoreError) -> s3::Error {
             "The drives are full. Nothing was stored.".to_owned(),
         ),
         StoreError::RecordTooLarge { .. } => s3::Error::new(Code::MetadataTooLarge),
+        StoreError::Halted => s3::Error::new(Code::ServiceUnavailable)
+            .because("The store has failed and writes nothing more until it is restarted. The change was not acknowledged."),
         StoreError::Closed => s3::Error::new(Code::ServiceUnavailable).because("The gateway is shutting down. Please try again."),
         StoreError::Damaged(_) | StoreError::Io(_) => Code::InternalError.into(),
     }

@@ -37,6 +37,10 @@ pub enum Error {
     /// A record is larger than the store keeps: too many documents, too much metadata.
     #[error("the record is {size} bytes long, more than the {max} that are kept")]
     RecordTooLarge { size: usize, max: usize },
+    /// Something in the store broke. A change that was under way may have
+    /// happened or not.
+    #[error("the store has failed and writes nothing more; read its log, then restart it")]
+    Halted,
     #[error("the store is shutting down")]
     Closed,
     #[error(transparent)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Bound, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -38,6 +39,8 @@ pub struct Engine {
     /// Gone once the engine is dropped: that ends the committer.
     jobs: Option<mpsc::Sender<Job>>,
     committer: Option<JoinHandle<()>>,
+    /// It was told to end.
+    closed: AtomicBool,
     set: Arc<Set>,
     index: Arc<Index>,
     buckets: Arc<Buckets>,
@@ -140,6 +143,7 @@ impl Engine {
         Ok(Self {
             jobs: Some(jobs),
             committer: Some(committer),
+            closed: AtomicBool::new(false),
             set,
             index,
             buckets,
@@ -153,8 +157,16 @@ impl Engine {
         let change = Box::new(change);
         jobs.send(Job::Change { change, answer })
             .await
-            .map_err(|_| Error::Closed)?;
-        answered.await.map_err(|_| Error::Closed)?
+            .map_err(|_| self.without_committer())?;
+        answered.await.map_err(|_| self.without_committer())?
+    }
+
+    /// Why nobody answers.
+    fn without_committer(&self) -> Error {
+        match self.closed.load(Ordering::Acquire) {
+            true => Error::Closed,
+            false => Error::Halted,
+        }
     }
 
     /// Asks the index, which may block, where nothing else is held up.
@@ -505,12 +517,14 @@ impl Store for Engine {
     }
 
     fn writable(&self) -> bool {
-        self.set.check_writable().is_ok()
+        let accepted = self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed());
+        accepted && self.set.check_writable().is_ok()
     }
 
     async fn close(&self) {
         let Some(jobs) = &self.jobs else { return };
         let (answer, answered) = oneshot::channel();
+        self.closed.store(true, Ordering::Release);
         // Where it was closed before there is nothing to wait for.
         if jobs.send(Job::Close(answer)).await.is_ok() {
             let _ = answered.await;
@@ -546,5 +560,37 @@ impl Engine {
             }
             other => unreachable!("a striped piece was staged as {other:?}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::support::{Bench, create_bucket, get, pattern, put};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_whose_committer_died_says_so_and_still_reads() {
+        let bench = Bench::new(2, 1);
+        let mut store = bench.open();
+        create_bucket(&*store).await;
+        put(&*store, "key", &pattern(10, 1)).await.unwrap();
+        assert!(store.writable());
+        // The end of the queue at which the committer was is gone.
+        Arc::get_mut(&mut store).unwrap().jobs = Some(mpsc::channel(1).0);
+        assert!(!store.writable());
+        let refused = put(&*store, "key", &pattern(10, 2)).await;
+        assert!(matches!(refused, Err(Error::Halted)), "{refused:?}");
+        assert_eq!(get(&*store, "key").await.unwrap(), pattern(10, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_that_was_closed_says_so() {
+        let bench = Bench::new(2, 1);
+        let store = bench.open();
+        create_bucket(&*store).await;
+        store.close().await;
+        assert!(!store.writable());
+        let refused = put(&*store, "key", &pattern(10, 1)).await;
+        assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
     }
 }

@@ -6,4 +6,4 @@ mod crash;
 mod drives;
 mod faults;
 mod history;
-mod support;
+pub(crate) mod support;
