@@ -19,7 +19,6 @@ const EMBEDDED: &str = "(embedded default)";
 #[derive(Debug)]
 pub struct Config {
     name: String,
-    embedded: bool,
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
     pub storage: Storage,
@@ -89,11 +88,7 @@ impl Config {
 
     /// The configuration of a gateway that was given none.
     pub fn embedded(overrides: &Overrides) -> Result<Self, Report> {
-        let config = Self::read(DEFAULT, EMBEDDED, Path::new(""), overrides)?;
-        Ok(Self {
-            embedded: true,
-            ..config
-        })
+        Self::read(DEFAULT, EMBEDDED, Path::new(""), overrides)
     }
 
     /// The text of the embedded configuration, with comments.
@@ -106,13 +101,12 @@ impl Config {
         &self.name
     }
 
-    /// The files of the first access key and of its secret, where the gateway
-    /// makes them. Only the embedded configuration has such files: whoever names
-    /// files in a configuration means those that are there.
+    /// The files of the first access key and of its secret, which the gateway
+    /// makes on its first start where neither is there.
     pub fn generated_key(&self) -> Option<(&Path, &Path)> {
         let key = self.accounts.first()?.keys.first()?;
         match (&key.access_key, &key.secret_key) {
-            (Reference::File(access_key), Reference::File(secret_key)) if self.embedded => {
+            (Reference::File(access_key), Reference::File(secret_key)) => {
                 Some((access_key, secret_key))
             }
             _ => None,
@@ -186,7 +180,6 @@ fn top_level(
     let (plugins, chain) = policy?;
     Ok(Config {
         name: name.to_owned(),
-        embedded: false,
         listeners: listeners?,
         admin: admin?,
         storage: storage?,

@@ -57,8 +57,8 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
             Path::new("sluice-data/root.secret-key")
         )
     );
-    let given = Config::parse(Config::embedded_text(), "copy.yaml", Path::new("")).unwrap();
-    assert_eq!(given.generated_key(), None, "a file means what is there");
+    let copy = Config::parse(Config::embedded_text(), "copy.yaml", Path::new("")).unwrap();
+    assert_eq!(copy.generated_key(), Some(generated));
     let plugins = config.plugins.iter();
     let plugins: Vec<_> = plugins
         .map(|plugin| (&plugin.name[..], &plugin.source))
@@ -141,7 +141,7 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/custom-plugin.yaml");
     let config = Config::load(&path).unwrap();
     let plugin = config.plugin("require-tag").unwrap();
-    let file = path.with_file_name("plugins/require_tag.wasm");
+    let file = path.with_file_name("require_tag.wasm");
     assert_eq!(plugin.source, PluginSource::File(file));
     assert_eq!(plugin.limits.cpu, Duration::from_millis(2));
     assert_eq!(plugin.limits.memory, 4 << 20);
@@ -157,7 +157,7 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     // The insert comes after its anchor, with the buckets of its entry.
     let uploads = [Operation::PutObject, Operation::CreateMultipartUpload];
     type Expected<'a> = (&'a str, &'a [Operation], &'a [&'a str], &'a str, Mode);
-    let expected: [Expected<'_>; 4] = [
+    let expected: [Expected<'_>; 5] = [
         (
             "auth",
             &[],
@@ -173,6 +173,7 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
             r#"{"key":"cost-centre"}"#,
             Mode::Shadow,
         ),
+        ("location", &[], &[], "{}", Mode::Enforce),
         (
             "require-tag",
             &uploads,

@@ -55,12 +55,15 @@ fn complain(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// What is logged unless `RUST_LOG` says otherwise: the index tells of every file it writes.
+/// What is logged where `RUST_LOG` does not say otherwise: the index tells of every file it writes.
 const LOG_DEFAULT: &str = "info,fjall=warn,lsm_tree=warn";
 
-/// Logs go to standard error, in colour on a terminal; `RUST_LOG` chooses which.
+/// Logs go to standard error, in colour on a terminal; `RUST_LOG` changes which,
+/// and what it does not speak of stays as it is.
 fn init_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| LOG_DEFAULT.into());
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter =
+        EnvFilter::try_new(format!("{LOG_DEFAULT},{asked}")).unwrap_or_else(|_| LOG_DEFAULT.into());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -66,15 +66,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         tracing::warn!(at, "{}; {}", missing.message, missing.help);
     }
     let directory: Arc<dyn Directory> = Arc::new(Accounts::of(config)?);
-    let (chain, store) = load(config, &directory)?;
-    let gateway = Arc::new(Gateway {
-        store: Arc::clone(&store),
-        chain,
-        directory,
-        buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
-        region: config.region.clone(),
-    });
-
+    // What may be in use by others comes before what leaves traces.
     let mut bound = Vec::new();
     for listener in &config.listeners {
         let failed = |error| StartError::Listener {
@@ -87,6 +79,15 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         .iter()
         .map(Listener::local_addr)
         .collect::<io::Result<_>>()?;
+
+    let (chain, store) = load(config, &directory)?;
+    let gateway = Arc::new(Gateway {
+        store: Arc::clone(&store),
+        chain,
+        directory,
+        buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
+        region: config.region.clone(),
+    });
 
     let accepting = Arc::new(AtomicBool::new(true));
     let admin = match &config.admin {
@@ -159,7 +160,7 @@ fn complaints<T>(checked: Result<T, Report>) -> Vec<Diagnostic> {
 fn check_keys(config: &Config) -> Result<(), Report> {
     match config.generated_key() {
         // The first start makes what is not there.
-        Some((access_key, secret_key)) if !access_key.exists() || !secret_key.exists() => Ok(()),
+        Some((access_key, secret_key)) if !access_key.exists() && !secret_key.exists() => Ok(()),
         _ => config.credentials().map(drop),
     }
 }

@@ -102,6 +102,7 @@ impl Run {
             if link.shadow {
                 shadows.push((link, assertion));
             } else if !matches!(assertion, Verdict::Abstain) {
+                self.report_denial(link, phase, &assertion);
                 decided = assertion;
                 break;
             }
@@ -158,6 +159,7 @@ impl Run {
                 Verdict::Abstain => {}
                 Verdict::Affirm(()) => decided = vote,
                 Verdict::Deny(_) => {
+                    self.report_denial(link, phase, &vote);
                     decided = vote;
                     break;
                 }
@@ -203,7 +205,10 @@ impl Run {
                 Verdict::Deny(error) if link.shadow => {
                     self.report_difference(link, phase, &denial_of(&error));
                 }
-                Verdict::Deny(error) => return Err(error),
+                Verdict::Deny(error) => {
+                    self.report_denial(link, phase, &Verdict::<()>::Deny(error.clone()));
+                    return Err(error);
+                }
             }
         }
         self.rest();
@@ -401,6 +406,20 @@ impl Run {
             suppressed,
             "a plugin failed: {reason}"
         );
+    }
+
+    /// Says which plugin refused the request, and in which words.
+    fn report_denial<T>(&self, link: &Link, phase: Phase, verdict: &Verdict<T>) {
+        let Verdict::Deny(error) = verdict else {
+            return;
+        };
+        let (plugin, phase) = (link.plugin.name(), phase.name());
+        metrics::counter!("sluice_plugin_denials_total", "plugin" => plugin.to_owned(), "phase" => phase)
+            .increment(1);
+        let request_id = &*self.facts.request_id;
+        let code = error.code_name();
+        let message = sanitise(error.message(), 1024);
+        tracing::info!(plugin, phase, request_id, code, "refused: {message}");
     }
 
     fn report_difference(&self, link: &Link, phase: Phase, would: &str) {

@@ -74,8 +74,11 @@ async fn serve(args: Args) -> Result<(), StartError> {
         None => Config::embedded(&overrides)?,
     };
     let made = match config.generated_key() {
-        Some((access_key, secret_key)) => credentials::ensure(access_key, secret_key)?,
-        None => false,
+        // Where one of them is there, the other one is missed, not made.
+        Some((access_key, secret_key)) if !access_key.exists() && !secret_key.exists() => {
+            credentials::ensure(access_key, secret_key)?
+        }
+        _ => false,
     };
     // Signals are caught from before the first request on.
     let (mut interrupt, mut terminate) = (
