@@ -334,3 +334,26 @@ accounts:
         assert!(report.contains(expected), "{expected} in {report}");
     }
 }
+
+#[test]
+fn a_copy_of_the_default_configuration_passes_the_check_and_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = config::Config::embedded_text();
+    fs::write(folder.path().join("copy.yaml"), text).unwrap();
+    let (good, said) = check(folder.path(), &["--config", "copy.yaml"]);
+    assert!(good, "{said}");
+
+    let gateway = Gateway::start_with(folder.path(), &["--config", "copy.yaml"], &[]);
+    let secret = fs::read_to_string(folder.path().join("sluice-data/root.secret-key")).unwrap();
+    assert!(gateway.banner.contains(secret.trim()));
+    gateway.stop();
+
+    // One of two files is missed, not made.
+    fs::remove_file(folder.path().join("sluice-data/root.secret-key")).unwrap();
+    let (good, report) = check(folder.path(), &["--config", "copy.yaml"]);
+    assert!(!good);
+    assert!(
+        report.contains("root.secret-key cannot be read"),
+        "{report}"
+    );
+}
