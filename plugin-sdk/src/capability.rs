@@ -45,6 +45,15 @@ pub mod identity {
     ) -> Result<Account, Failure> {
         host::verify(access_key_id, scope, string_to_sign, signature)
     }
+
+    /// Verifies a signature of version 2, which is in base64.
+    pub fn verify_v2(
+        access_key_id: &str,
+        string_to_sign: &str,
+        signature: &str,
+    ) -> Result<Account, Failure> {
+        host::verify_v2(access_key_id, string_to_sign, signature)
+    }
 }
 
 /// The accounts that the gateway knows. Grant: `directory`.

@@ -120,6 +120,15 @@ impl Request {
         request
     }
 
+    /// The host names the bucket, so the whole path is the key.
+    pub fn virtual_host(mut self, bucket: &str) -> Self {
+        let key = self.path.strip_prefix('/').unwrap_or(&self.path);
+        let key = request::form_decoded(&key.replace('+', "%2B"));
+        self.key = (!key.is_empty()).then_some(key);
+        self.bucket = Some(bucket.to_owned());
+        self
+    }
+
     /// GetObject.
     pub fn get(bucket: &str, key: &str) -> Self {
         Self::new(Operation::GetObject, "GET", &format!("/{bucket}/{key}"))

@@ -68,8 +68,6 @@ with folder() as home:
         expect_bytes(read(f"{home}/back"), large, "bytes")
 
     with step("presigned get"):
-        # Left alone it signs URLs of us-east-1 with version 2 of the algorithm.
-        aws("configure", "set", "default.s3.signature_version", "s3v4")
         url = aws("s3", "presign", f"s3://{BUCKET}/plain").decode().strip()
         status, _, got = http("GET", url)
         expect(status, 200, "status")

@@ -15,6 +15,7 @@ pub mod operation;
 pub mod payload;
 pub mod query;
 pub mod range;
+pub mod sigv2;
 pub mod sigv4;
 pub mod tagging;
 pub mod target;

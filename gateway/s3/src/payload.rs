@@ -131,7 +131,9 @@ impl ContentSha256 {
     fn of(head: &Head) -> Result<Self, Error> {
         let header = head.header("x-amz-content-sha256");
         let Some(text) = header.or_else(|| head.query.get("X-Amz-Content-Sha256")) else {
-            return Ok(if head.query.has("X-Amz-Signature") {
+            // A URL is signed by somebody who does not have the body.
+            let mut signatures = ["X-Amz-Signature", "Signature"].iter();
+            return Ok(if signatures.any(|name| head.query.has(name)) {
                 Self::Unsigned
             } else {
                 Self::Absent
@@ -400,6 +402,10 @@ mod tests {
         assert_eq!(sha256(&query, &[]), digest);
         assert_eq!(
             sha256("/abc/k?X-Amz-Signature=x", &[]),
+            Ok(ContentSha256::Unsigned)
+        );
+        assert_eq!(
+            sha256("/abc/k?AWSAccessKeyId=x&Expires=1&Signature=x", &[]),
             Ok(ContentSha256::Unsigned)
         );
         for (text, expected) in [

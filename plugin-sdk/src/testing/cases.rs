@@ -16,7 +16,8 @@
 //!     phase: authorize                         # authenticate, authorize, prepare, serve, respond
 //!     request: PUT /bucket/key?versionId=1     # method and target, as on the wire
 //!     operation: PutObject
-//!     headers: {x-amz-tagging: team=a}         # a list of values for a repeated one
+//!     headers: {x-amz-tagging: team=a}         # a list of values for a repeated one;
+//!                                              # host: BUCKET.s3.amazonaws.com names a bucket
 //!     body: "..."
 //!     principal: alice                         # anonymous, or an id of the directory
 //!     action: PutObject                        # for `authorize`
@@ -280,6 +281,11 @@ impl Case {
                 Values::Many(values) => values,
             };
             for value in values {
+                let bucket = value.strip_suffix(".s3.amazonaws.com");
+                request = match bucket.filter(|_| name == "host") {
+                    Some(bucket) => request.virtual_host(bucket),
+                    None => request,
+                };
                 request = request.header(name, value);
             }
         }

@@ -148,7 +148,10 @@ pub(crate) mod documents {
 pub(crate) mod identity {
     use std::fmt::Write;
 
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use hmac::{Hmac, KeyInit, Mac};
+    use sha1::Sha1;
     use sha2::{Digest, Sha256};
 
     use super::scene;
@@ -165,13 +168,7 @@ pub(crate) mod identity {
         string_to_sign: &str,
         signature: &str,
     ) -> Result<Account, Failure> {
-        let (account, secret) = scene(|scene| {
-            scene.request.directory.iter().find_map(|known| {
-                let secret = known.keys.get(access_key_id)?;
-                Some((known.account.clone(), secret.clone()))
-            })
-        })
-        .ok_or(Failure::UnknownKey)?;
+        let (account, secret) = credential(access_key_id)?;
         let mut key = format!("AWS4{secret}").into_bytes();
         for part in scope.split('/') {
             key = mac(&key, part);
@@ -181,6 +178,32 @@ pub(crate) mod identity {
         } else {
             Err(Failure::Mismatch)
         }
+    }
+
+    pub(crate) fn verify_v2(
+        access_key_id: &str,
+        string_to_sign: &str,
+        signature: &str,
+    ) -> Result<Account, Failure> {
+        let (account, secret) = credential(access_key_id)?;
+        let mut mac =
+            Hmac::<Sha1>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
+        mac.update(string_to_sign.as_bytes());
+        if BASE64_STANDARD.encode(mac.finalize().into_bytes()) == signature {
+            Ok(account)
+        } else {
+            Err(Failure::Mismatch)
+        }
+    }
+
+    fn credential(access_key_id: &str) -> Result<(Account, String), Failure> {
+        scene(|scene| {
+            scene.request.directory.iter().find_map(|known| {
+                let secret = known.keys.get(access_key_id)?;
+                Some((known.account.clone(), secret.clone()))
+            })
+        })
+        .ok_or(Failure::UnknownKey)
     }
 
     fn mac(key: &[u8], message: &str) -> Vec<u8> {

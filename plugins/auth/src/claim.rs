@@ -4,11 +4,18 @@
 use sluice_plugin::prelude::*;
 
 use crate::query::Query;
-use crate::{WEEK_S, date, joined};
+use crate::{WEEK_S, date, joined, v2};
 
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// A signature and everything that is claimed about it.
+/// What a request claims, by the version of its signature.
+#[derive(Debug)]
+pub(crate) enum Signed {
+    V4(Claim),
+    V2(v2::Claim),
+}
+
+/// A signature of version 4 and everything that is claimed about it.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) place: Place,
@@ -36,31 +43,64 @@ pub(crate) enum Place {
     Query { expires_s: u64 },
 }
 
-impl Claim {
+impl Signed {
     /// Reads the claim of a request; nothing where it makes none.
     pub(crate) fn read(
         headers: &[(String, String)],
         query: &Query,
+        accepted: v2::Accepted,
     ) -> Result<Option<Self>, Denial> {
         let authorization = header(headers, "authorization").filter(|value| !value.is_empty());
         let presigned = query.has("X-Amz-Algorithm")
             || query.has("X-Amz-Credential")
             || query.has("X-Amz-Signature");
-        let presigned_v2 = query.has("AWSAccessKeyId");
-        match authorization {
-            Some(value) if presigned || presigned_v2 => Err(deny(Code::InvalidArgument)
-                .because(
-                    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
-                     Signature query string parameter or the Authorization header should be specified",
-                )
-                .argument("Authorization", value)),
-            Some(value) => Self::from_header(value, headers).map(Some),
-            None if presigned => Self::from_query(headers, query).map(Some),
-            None if presigned_v2 => Err(unsupported()),
-            None => Ok(None),
+        let presigned_v2 = query.has("AWSAccessKeyId") || query.has("Signature");
+        let ambiguous = || {
+            deny(Code::InvalidArgument).because(
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+                 Signature query string parameter or the Authorization header should be specified",
+            )
+        };
+        match (authorization, presigned, presigned_v2) {
+            (None, false, false) => Ok(None),
+            (None, true, false) => {
+                Claim::from_query(headers, query).map(|claim| Some(Self::V4(claim)))
+            }
+            (None, false, true) if accepted == v2::Accepted::Off => Err(unsupported()),
+            (None, false, true) => v2::Claim::from_query(query).map(|claim| Some(Self::V2(claim))),
+            (None, true, true) => {
+                let algorithm = query.get("X-Amz-Algorithm").unwrap_or_default();
+                Err(ambiguous().argument("X-Amz-Algorithm", &algorithm))
+            }
+            (Some(value), false, false) => Self::from_header(value, headers, accepted).map(Some),
+            (Some(value), ..) => Err(ambiguous().argument("Authorization", value)),
         }
     }
 
+    fn from_header(
+        value: &str,
+        headers: &[(String, String)],
+        accepted: v2::Accepted,
+    ) -> Result<Self, Denial> {
+        let (scheme, claims) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+        match (scheme, claims.trim_ascii().split_once(':')) {
+            (ALGORITHM, _) => Claim::from_header(claims, headers).map(Self::V4),
+            ("AWS", Some(credential)) if accepted == v2::Accepted::All => {
+                v2::Claim::from_header(credential, headers).map(Self::V2)
+            }
+            ("AWS", Some(_)) => Err(unsupported()),
+            ("AWS", None) => Err(deny(Code::InvalidArgument)
+                .because("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
+                .argument("Authorization", value)),
+            _ if scheme.starts_with("AWS4-") => Err(unsupported()),
+            _ => Err(deny(Code::InvalidArgument)
+                .because("Unsupported Authorization Type")
+                .argument("Authorization", value)),
+        }
+    }
+}
+
+impl Claim {
     /// Whether this header, given in lower case, is among the signed ones.
     pub(crate) fn has_signed(&self, name: &str) -> bool {
         let mut signed = self.signed_headers.split(';');
@@ -75,8 +115,8 @@ impl Claim {
         }
     }
 
-    fn from_header(value: &str, headers: &[(String, String)]) -> Result<Self, Denial> {
-        let claims = claims_of_header(value)?;
+    /// `claims` is what follows the algorithm.
+    fn from_header(claims: &str, headers: &[(String, String)]) -> Result<Self, Denial> {
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for claim in claims.split(',') {
             let Some((name, value)) = claim.split_once('=') else {
@@ -103,10 +143,7 @@ impl Claim {
         };
         let credential = Credential::parse(credential).map_err(malformed_header)?;
 
-        let (timestamp, time) = time_of(headers).ok_or_else(|| {
-            deny(Code::AccessDenied)
-                .because("AWS authentication requires a valid Date or x-amz-date header")
-        })?;
+        let (timestamp, time) = time_of(headers).ok_or_else(date::missing)?;
         let Some(payload) = header(headers, "x-amz-content-sha256") else {
             return Err(deny(Code::InvalidRequest)
                 .because("Missing required header for this request: x-amz-content-sha256"));
@@ -254,22 +291,6 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// What follows the algorithm in the header, if that is ours.
-fn claims_of_header(value: &str) -> Result<&str, Denial> {
-    let (scheme, claims) = value.split_once([' ', '\t']).unwrap_or((value, ""));
-    match scheme {
-        ALGORITHM => Ok(claims),
-        "AWS" if claims.contains(':') => Err(unsupported()),
-        "AWS" => Err(deny(Code::InvalidArgument)
-            .because("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
-            .argument("Authorization", value)),
-        _ if scheme.starts_with("AWS4-") => Err(unsupported()),
-        _ => Err(deny(Code::InvalidArgument)
-            .because("Unsupported Authorization Type")
-            .argument("Authorization", value)),
-    }
-}
-
 /// When the request was signed, as text and in seconds.
 fn time_of(headers: &[(String, String)]) -> Option<(String, u64)> {
     if let Some(text) = header(headers, "x-amz-date") {
@@ -302,7 +323,7 @@ fn check_payload(payload: &str) -> Result<(), Denial> {
 }
 
 /// The first header of a name, without white space around its value.
-fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let (_, value) = headers.iter().find(|(have, _)| have == name)?;
     Some(value.trim_ascii())
 }

@@ -1,5 +1,7 @@
 //! The dates of signatures: read, and written for the error documents.
 
+use sluice_plugin::prelude::*;
+
 /// Seconds since the Unix epoch of `20130524T000000Z`.
 pub(crate) fn parse_basic(text: &str) -> Option<u64> {
     let bytes: &[u8; 16] = text.as_bytes().try_into().ok()?;
@@ -61,6 +63,12 @@ pub(crate) fn parse_http(text: &str) -> Option<u64> {
         number(minute, 2)?,
         number(second, 2)?,
     )
+}
+
+/// The refusal of a signed request that does not say when.
+pub(crate) fn missing() -> Denial {
+    deny(Code::AccessDenied)
+        .because("AWS authentication requires a valid Date or x-amz-date header")
 }
 
 /// `20130524T000000Z`

@@ -1,5 +1,6 @@
 //! Who made this request: signatures of version 4, in the `Authorization` header
-//! or in the query string of a presigned URL.
+//! or in the query string of a presigned URL; and of version 2, which some
+//! clients still write into URLs.
 //!
 //! The plugin reads what the client claims, rebuilds what it signed, and has the
 //! gateway verify it; it never sees a secret key. A request without a signature
@@ -10,20 +11,22 @@ mod canonical;
 mod claim;
 mod date;
 mod query;
+mod v2;
 
 use serde::Deserialize;
 use sluice_plugin::identity::Failure;
 use sluice_plugin::prelude::*;
 
-use claim::{Claim, Place};
+use claim::{Claim, Place, Signed};
 use query::Query;
 
-/// Authenticates by signature, version 4.
+/// Authenticates by signature, version 4 or 2.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     regions: Option<Vec<String>>,
     max_skew_s: u64,
+    signature_v2: v2::Accepted,
 }
 
 const REGION: &str = "us-east-1";
@@ -31,7 +34,7 @@ const REGION: &str = "us-east-1";
 /// As long as a presigned URL may be valid.
 const WEEK_S: u64 = 7 * 24 * 60 * 60;
 
-/// Longer canonical requests are not echoed in the error document.
+/// What is longer is not echoed in the error document.
 const ECHO_LEN_MAX: usize = 16 * 1024;
 
 export!(Auth);
@@ -41,6 +44,7 @@ impl Default for Auth {
         Self {
             regions: None,
             max_skew_s: 15 * 60,
+            signature_v2: v2::Accepted::Presigned,
         }
     }
 }
@@ -76,18 +80,34 @@ impl Auth {
     /// The account that signed the request; nobody, where it is not signed.
     fn identify(&self, request: &Request) -> Result<Option<Account>, Denial> {
         let headers = request.headers();
-        let query = Query::read(&request.query_string());
-        let Some(claim) = Claim::read(&headers, &query)? else {
-            return Ok(None);
-        };
-        self.check_scope(&claim)?;
-        self.check_time(&claim, clock::now_ms() / 1000)?;
-        canonical::check_all_signed(&headers, &claim)?;
+        let query_string = request.query_string();
+        let query = Query::read(&query_string);
+        match Signed::read(&headers, &query, self.signature_v2)? {
+            None => Ok(None),
+            Some(Signed::V4(claim)) => self
+                .identify_v4(request, &headers, &query, &claim)
+                .map(Some),
+            Some(Signed::V2(claim)) => self
+                .identify_v2(request, &headers, &query_string, &claim)
+                .map(Some),
+        }
+    }
+
+    fn identify_v4(
+        &self,
+        request: &Request,
+        headers: &[(String, String)],
+        query: &Query,
+        claim: &Claim,
+    ) -> Result<Account, Denial> {
+        self.check_scope(claim)?;
+        self.check_time(claim, clock::now_ms() / 1000)?;
+        canonical::check_all_signed(headers, claim)?;
         if let Some(token) = &claim.security_token {
-            return Err(deny(Code::InvalidToken).with("Token-0", token.as_str()));
+            return Err(invalid_token(token));
         }
 
-        let canonical = canonical::request(request, &headers, &query, &claim);
+        let canonical = canonical::request(request, headers, query, claim);
         let string_to_sign = joined(
             "\n",
             &[
@@ -103,12 +123,49 @@ impl Auth {
             &string_to_sign,
             &claim.signature,
         );
-        verified.map(Some).map_err(|failure| match failure {
-            Failure::UnknownKey => {
-                deny(Code::InvalidAccessKeyId).with("AWSAccessKeyId", claim.access_key_id.as_str())
+        verified.map_err(|failure| {
+            let denial = refusal(
+                failure,
+                &claim.access_key_id,
+                &string_to_sign,
+                &claim.signature,
+            );
+            match failure {
+                Failure::Mismatch if canonical.len() <= ECHO_LEN_MAX => {
+                    denial.with("CanonicalRequest", String::from_utf8_lossy(&canonical))
+                }
+                _ => denial,
             }
-            Failure::Mismatch => mismatch(&claim, &string_to_sign, &canonical),
         })
+    }
+
+    fn identify_v2(
+        &self,
+        request: &Request,
+        headers: &[(String, String)],
+        query: &str,
+        claim: &v2::Claim,
+    ) -> Result<Account, Denial> {
+        let now = clock::now_ms() / 1000;
+        match claim.place {
+            Place::Header => self.check_skew(claim.time, &date::extended(claim.time), now)?,
+            Place::Query { .. } if now > claim.time => return Err(expired(claim.time, now)),
+            Place::Query { .. } => {}
+        }
+        if let Some(token) = v2::security_token(headers, query) {
+            return Err(invalid_token(&token));
+        }
+        let string_to_sign = claim.string_to_sign(request, headers, query);
+        identity::verify_v2(&claim.access_key_id, &string_to_sign, &claim.signature).map_err(
+            |failure| {
+                refusal(
+                    failure,
+                    &claim.access_key_id,
+                    &string_to_sign,
+                    &claim.signature,
+                )
+            },
+        )
     }
 
     fn check_scope(&self, claim: &Claim) -> Result<(), Denial> {
@@ -165,15 +222,7 @@ impl Auth {
 
     fn check_time(&self, claim: &Claim, now: u64) -> Result<(), Denial> {
         match claim.place {
-            Place::Header => {
-                if now.abs_diff(claim.time) > self.max_skew_s {
-                    return Err(deny(Code::RequestTimeTooSkewed)
-                        .because("The difference between the request time and the current time is too large.")
-                        .with("RequestTime", claim.timestamp.as_str())
-                        .with("ServerTime", date::extended(now))
-                        .with("MaxAllowedSkewMilliseconds", (self.max_skew_s * 1000).to_string()));
-                }
-            }
+            Place::Header => self.check_skew(claim.time, &claim.timestamp, now)?,
             Place::Query { expires_s } => {
                 if claim.time > now.saturating_add(self.max_skew_s) {
                     return Err(deny(Code::AccessDenied)
@@ -183,29 +232,54 @@ impl Auth {
                 }
                 let end = claim.time.saturating_add(expires_s);
                 if now > end {
-                    return Err(deny(Code::AccessDenied)
-                        .because("Request has expired")
-                        .with("X-Amz-Expires", expires_s.to_string())
-                        .with("Expires", date::extended(end))
-                        .with("ServerTime", date::extended(now)));
+                    return Err(expired(end, now).with("X-Amz-Expires", expires_s.to_string()));
                 }
             }
         }
         Ok(())
     }
+
+    /// `text` is how the client said the time.
+    fn check_skew(&self, time: u64, text: &str, now: u64) -> Result<(), Denial> {
+        if now.abs_diff(time) <= self.max_skew_s {
+            return Ok(());
+        }
+        Err(deny(Code::RequestTimeTooSkewed)
+            .because("The difference between the request time and the current time is too large.")
+            .with("RequestTime", text)
+            .with("ServerTime", date::extended(now))
+            .with(
+                "MaxAllowedSkewMilliseconds",
+                (self.max_skew_s * 1000).to_string(),
+            ))
+    }
+}
+
+fn expired(end: u64, now: u64) -> Denial {
+    deny(Code::AccessDenied)
+        .because("Request has expired")
+        .with("Expires", date::extended(end))
+        .with("ServerTime", date::extended(now))
+}
+
+/// There are no temporary keys.
+fn invalid_token(token: &str) -> Denial {
+    deny(Code::InvalidToken).with("Token-0", token)
 }
 
 /// What a client needs to find its mistake.
-fn mismatch(claim: &Claim, string_to_sign: &str, canonical: &[u8]) -> Denial {
-    let denial = deny(Code::SignatureDoesNotMatch)
-        .with("AWSAccessKeyId", claim.access_key_id.as_str())
-        .with("StringToSign", string_to_sign)
-        .with("SignatureProvided", claim.signature.as_str());
-    if canonical.len() <= ECHO_LEN_MAX {
-        denial.with("CanonicalRequest", String::from_utf8_lossy(canonical))
-    } else {
-        denial
+fn refusal(failure: Failure, access_key_id: &str, string_to_sign: &str, signature: &str) -> Denial {
+    let code = match failure {
+        Failure::UnknownKey => Code::InvalidAccessKeyId,
+        Failure::Mismatch => Code::SignatureDoesNotMatch,
+    };
+    let denial = deny(code).with("AWSAccessKeyId", access_key_id);
+    if failure == Failure::UnknownKey || string_to_sign.len() > ECHO_LEN_MAX {
+        return denial;
     }
+    denial
+        .with("StringToSign", string_to_sign)
+        .with("SignatureProvided", signature)
 }
 
 /// Cheaper than the formatting machinery.
@@ -240,6 +314,12 @@ mod tests {
         check(r#"{"regions": []}"#, Some("`regions` is empty"));
         check(r#"{"region": "eu"}"#, Some("unknown field `region`"));
         check(r#"{"max_skew_s": 1}"#, None);
+        check(r#"{"signature_v2": "off"}"#, None);
+        check(r#"{"signature_v2": "all"}"#, None);
+        check(
+            r#"{"signature_v2": "header"}"#,
+            Some("unknown variant `header`"),
+        );
         check(r#"{"max_skew_s": 0}"#, Some("`max_skew_s`"));
         check(r#"{"max_skew_s": 604801}"#, Some("`max_skew_s`"));
         check(r#"{"max_skew_s": -1}"#, Some("invalid value"));

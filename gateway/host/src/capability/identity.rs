@@ -122,6 +122,28 @@ impl identity::Host for State {
         });
         Ok(Ok(account))
     }
+
+    fn verify_v2(
+        &mut self,
+        access_key_id: String,
+        string_to_sign: String,
+        signature: String,
+    ) -> wasmtime::Result<Result<types::Account, identity::Failure>> {
+        self.enter()?;
+        self.verified = None;
+        let Some(credential) = self.outside.directory.credential(&access_key_id) else {
+            return Ok(Err(identity::Failure::UnknownKey));
+        };
+        if !s3::sigv2::verify(credential.secret.expose(), &string_to_sign, &signature) {
+            return Ok(Err(identity::Failure::Mismatch));
+        }
+        let account = types::Account::from(&*credential.account);
+        self.verified = Some(Verified {
+            account: credential.account,
+            stream_key: None,
+        });
+        Ok(Ok(account))
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -35,10 +35,9 @@ const OF_THE_BODY: [&str; 3] = [
 /// not sent as well. What is in both must be the same in both.
 pub(super) fn headers(query: &Query, sent: &HeaderMap) -> Result<HeaderMap, Error> {
     let mut hoisted = HeaderMap::new();
-    if !query
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("x-amz-signature"))
-    {
+    let is_signature =
+        |name: &str| name == "Signature" || name.eq_ignore_ascii_case("x-amz-signature");
+    if !query.iter().any(|(name, _)| is_signature(name)) {
         return Ok(hoisted);
     }
     for (parameter, text) in query.iter() {

@@ -477,6 +477,9 @@ fn the_query_of_a_presigned_request_stands_for_headers() {
     check(&format!("X-Amz-Acl=public-read&{SIGNED}"), &[], &acl);
     check(&format!("{SIGNED}&x-amz-acl=public-read"), &acl, &acl);
     check("x-amz-acl=public-read", &[], &[]);
+    const SIGNED_V2: &str = "AWSAccessKeyId=a&Expires=1&Signature=s";
+    check(SIGNED_V2, &[], &[]);
+    check(&format!("{SIGNED_V2}&x-amz-acl=public-read"), &[], &acl);
     check(
         &format!("{SIGNED}&x-amz-meta-a=b+%C3%BC&x-amz-storage-class="),
         &[("x-amz-acl", "private")],
