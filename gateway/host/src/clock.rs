@@ -2,8 +2,10 @@
 //!
 //! Guests look at a counter, which a thread increments every [`TICK`]. When it
 //! reaches their deadline, the time their thread spent running decides: a guest
-//! that had to wait for a processor gets the rest of its time. So a busy machine
-//! answers late, and not wrongly.
+//! that had to wait for a processor gets the rest of its time. And because a
+//! virtual machine may count the time for which its host took the processor
+//! away, a guest is stopped only when it is seen running once more after its time
+//! was up. So a busy machine answers late, and not wrongly.
 
 use std::time::{Duration, Instant};
 
@@ -12,27 +14,38 @@ use wasmtime::{Engine, UpdateDeadline};
 
 const TICK: Duration = Duration::from_millis(1);
 
+/// For how long a guest must still be running after its time was up.
+const GRACE: Duration = Duration::from_millis(1);
+
 /// The processor time of one call into a guest.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     began: Duration,
     cpu: Duration,
+    /// When its time was first seen to be up.
+    overran: Option<Duration>,
 }
 
 impl Clock {
     pub(crate) fn begin(&mut self, cpu: Duration) {
         self.began = thread_time();
         self.cpu = cpu;
+        self.overran = None;
     }
 
     /// Decides when the deadline has passed. A call stays on the thread that it
     /// began on, so it is the same clock.
-    pub(crate) fn expired(&self) -> UpdateDeadline {
-        let spent = thread_time().saturating_sub(self.began);
-        match self.cpu.saturating_sub(spent) {
-            Duration::ZERO => UpdateDeadline::Interrupt,
-            left => UpdateDeadline::Continue(ticks(left)),
+    pub(crate) fn expired(&mut self) -> UpdateDeadline {
+        let now = thread_time();
+        let left = self.cpu.saturating_sub(now.saturating_sub(self.began));
+        if !left.is_zero() {
+            return UpdateDeadline::Continue(ticks(left));
         }
+        let overran = *self.overran.get_or_insert(now);
+        if now.saturating_sub(overran) < GRACE {
+            return UpdateDeadline::Continue(ticks(GRACE));
+        }
+        UpdateDeadline::Interrupt
     }
 }
 

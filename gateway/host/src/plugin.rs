@@ -266,7 +266,7 @@ impl Instance {
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(profile.limits.output.saturating_add(OUTPUT_SLACK));
-        store.epoch_deadline_callback(|store| Ok(store.data().clock.expired()));
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().clock.expired()));
         store.data_mut().clock.begin(cpu);
         store.set_epoch_deadline(ticks(cpu));
         match pre.instantiate(&mut store) {

@@ -518,7 +518,7 @@ impl Store for Engine {
 
     fn writable(&self) -> bool {
         let accepted = self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed());
-        accepted && self.set.check_writable().is_ok()
+        accepted && !self.closed.load(Ordering::Acquire) && self.set.check_writable().is_ok()
     }
 
     async fn close(&self) {
