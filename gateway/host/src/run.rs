@@ -102,7 +102,9 @@ impl Run {
             if link.shadow {
                 shadows.push((link, assertion));
             } else if !matches!(assertion, Verdict::Abstain) {
-                self.report_denial(link, phase, &assertion);
+                if let Verdict::Deny(error) = &assertion {
+                    self.report_denial(link, phase, error);
+                }
                 decided = assertion;
                 break;
             }
@@ -158,9 +160,9 @@ impl Run {
             match vote {
                 Verdict::Abstain => {}
                 Verdict::Affirm(()) => decided = vote,
-                Verdict::Deny(_) => {
-                    self.report_denial(link, phase, &vote);
-                    decided = vote;
+                Verdict::Deny(error) => {
+                    self.report_denial(link, phase, &error);
+                    decided = Verdict::Deny(error);
                     break;
                 }
             }
@@ -206,7 +208,7 @@ impl Run {
                     self.report_difference(link, phase, &denial_of(&error));
                 }
                 Verdict::Deny(error) => {
-                    self.report_denial(link, phase, &Verdict::<()>::Deny(error.clone()));
+                    self.report_denial(link, phase, &error);
                     return Err(error);
                 }
             }
@@ -232,7 +234,8 @@ impl Run {
             let answer = link.plugin.on_failure.answer(failure.kind);
             // There is nothing to fall back on.
             answer.unwrap_or_else(|| refusal(failure.kind))
-        })??;
+        })?;
+        let reply = reply.inspect_err(|error| self.report_denial(link, phase, error))?;
         Ok(self.served(reply))
     }
 
@@ -409,10 +412,7 @@ impl Run {
     }
 
     /// Says which plugin refused the request, and in which words.
-    fn report_denial<T>(&self, link: &Link, phase: Phase, verdict: &Verdict<T>) {
-        let Verdict::Deny(error) = verdict else {
-            return;
-        };
+    fn report_denial(&self, link: &Link, phase: Phase, error: &s3::Error) {
         let (plugin, phase) = (link.plugin.name(), phase.name());
         metrics::counter!("sluice_plugin_denials_total", "plugin" => plugin.to_owned(), "phase" => phase)
             .increment(1);
