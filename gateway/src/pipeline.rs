@@ -47,7 +47,7 @@ pub(crate) async fn handle(
     }
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts, peer.body_timeout, &gateway.buffers);
-    match stage::route(&parts, peer, &mut audit) {
+    match stage::route(&parts, peer, &gateway.chain, &mut audit) {
         Ok(routed) => {
             let facts = routed.facts();
             let run = gateway.chain.begin(Arc::clone(&facts));

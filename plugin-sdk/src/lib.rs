@@ -122,7 +122,7 @@ pub mod xml;
 
 pub use bindings::sluice::policy::types::{Action, Operation};
 pub use capability::{clock, directory, documents, identity, log};
-pub use plugin::{Interest, Manifest, Phase, Plugin, Reply, Settings};
+pub use plugin::{Interest, Manifest, Phase, Plugin, Reply, Settings, SubResource};
 pub use request::{Access, Request, Tags, form_decoded, hex_digit};
 pub use verdict::{Account, Authentication, Code, Denial, Principal, Vote, deny};
 

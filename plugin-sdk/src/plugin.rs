@@ -3,11 +3,11 @@
 use serde::de::DeserializeOwned;
 
 use crate::bindings::sluice::policy::types;
-pub use types::{Interest, Manifest, Phase, Reply};
+pub use types::{Interest, Manifest, Phase, Reply, SubResource};
 
 use crate::request::{Access, Request};
 use crate::verdict::{Authentication, Denial, Vote};
-use types::Operation;
+use types::{Operation, Scope};
 
 /// A policy plugin. A value of the type serves one request only: it is made by
 /// [`configure`](Plugin::configure), asked in the phases that its manifest
@@ -108,6 +108,7 @@ impl Manifest {
             version: version.to_owned(),
             interests: Vec::new(),
             claims: Vec::new(),
+            sub_resources: Vec::new(),
             settings_schema: None,
         }
     }
@@ -129,6 +130,22 @@ impl Manifest {
         self
     }
 
+    /// Lets [`Plugin::serve`] answer a sub-resource that S3 does not have, such as
+    /// `?legal-notice` of buckets.
+    pub fn sub_resource(
+        mut self,
+        scope: Scope,
+        name: &str,
+        operations: impl IntoIterator<Item = Operation>,
+    ) -> Self {
+        self.sub_resources.push(SubResource {
+            name: name.to_owned(),
+            scope,
+            operations: operations.into_iter().collect(),
+        });
+        self
+    }
+
     /// The JSON Schema of the settings.
     pub fn settings_schema(mut self, schema: &str) -> Self {
         self.settings_schema = Some(schema.to_owned());
@@ -142,6 +159,7 @@ impl Interest {
             phase,
             operations: Vec::new(),
             headers: Vec::new(),
+            queries: Vec::new(),
             documents: Vec::new(),
         }
     }
@@ -160,6 +178,12 @@ impl Interest {
     /// every header with that beginning.
     pub fn headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.headers.extend(names.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Only where one of these query parameters is present.
+    pub fn queries<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.queries.extend(names.into_iter().map(str::to_owned));
         self
     }
 

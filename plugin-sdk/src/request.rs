@@ -29,17 +29,24 @@ impl Request {
         request::query_string()
     }
 
+    /// The sub-resource that the query names, such as `acl`.
+    pub fn sub_resource(&self) -> Option<String> {
+        request::sub_resource()
+    }
+
     /// One query parameter, decoded; the first where it is repeated.
     pub fn query(&self, name: &str) -> Option<String> {
         request::query(name)
     }
 
-    /// One header; the values of a repeated one are joined by commas.
+    /// One header; the values of a repeated one are joined by commas. What a
+    /// presigned URL says in its query instead of a header counts as that header.
     pub fn header(&self, name: &str) -> Option<String> {
         request::header(name)
     }
 
-    /// All headers, names in lower case, in the order in which they came.
+    /// The headers that were sent as such, names in lower case, in the order in
+    /// which they came.
     pub fn headers(&self) -> Vec<(String, String)> {
         request::headers()
     }

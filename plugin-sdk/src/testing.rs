@@ -46,6 +46,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub query_string: String,
+    pub sub_resource: Option<String>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub bucket: Option<String>,
@@ -100,6 +101,10 @@ impl Request {
             method: method.to_owned(),
             path: path.to_owned(),
             query_string: query_string.to_owned(),
+            sub_resource: query_string
+                .split('&')
+                .find(|parameter| !parameter.is_empty() && !parameter.contains('='))
+                .map(str::to_owned),
             headers: Vec::new(),
             bucket: some(bucket),
             key: some(key),

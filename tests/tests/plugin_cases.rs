@@ -267,7 +267,7 @@ fn head(request: &Request) -> Head {
     }
     let (parts, ()) = parts.body(()).unwrap().into_parts();
     let domains = ["s3.amazonaws.com".to_owned()];
-    let mut head = match Head::parse(&parts, &domains) {
+    let mut head = match Head::parse(&parts, &domains, &[]) {
         Ok(head) => head,
         // The gateway refuses it, and the plugin would not rely on that.
         Err(_) => Head {
@@ -277,6 +277,7 @@ fn head(request: &Request) -> Head {
             host: String::new(),
             target: target_of(request),
             operation: s3::Operation::GetObject,
+            sub_resource: request.sub_resource.clone(),
             version: None,
             method: parts.method,
             headers: parts.headers,

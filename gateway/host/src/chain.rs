@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
 use metrics::Histogram;
-use s3::Operation;
+use s3::{Head, Operation, Query, SubResource};
 use storage::{BucketName, Documents};
 
 use crate::account::Directory;
@@ -57,6 +57,8 @@ pub enum Fault {
     Settings(String),
     #[error("{operation} is served by step {by} already")]
     Claimed { operation: Operation, by: usize },
+    #[error("the sub-resource `{name}` is served by step {by} already")]
+    SubResource { name: String, by: usize },
     #[error("{operation} is served by the gateway itself and cannot be claimed")]
     Native { operation: Operation },
     #[error("it describes itself wrongly: {0}")]
@@ -84,6 +86,9 @@ pub struct Chain {
     pub(crate) outside: Arc<Outside>,
     /// For every operation, by its number, the link that serves it.
     claimants: Vec<Option<usize>>,
+    /// What S3 does not have, and by its number in this list the link that serves it.
+    sub_resources: Vec<SubResource>,
+    servants: Vec<usize>,
 }
 
 impl Chain {
@@ -132,6 +137,8 @@ impl Chain {
         let mut links = Vec::with_capacity(steps.len());
         // By operation: which link, and which step that was.
         let mut claimants: Vec<Option<(usize, usize)>> = vec![None; Operation::ALL.len()];
+        let mut sub_resources: Vec<SubResource> = Vec::new();
+        let mut servants: Vec<(usize, usize)> = Vec::new();
         for (number, step) in steps.into_iter().enumerate() {
             if step.mode == Mode::Off {
                 continue;
@@ -157,6 +164,19 @@ impl Chain {
                         *claimant = Some((links.len(), number));
                     }
                 }
+                for own in &step.plugin.manifest().sub_resources {
+                    let is_same = |other: &SubResource| {
+                        other.name() == own.name() && other.scope() == own.scope()
+                    };
+                    let taken = sub_resources.iter().position(is_same);
+                    if let Some((_, by)) = taken.and_then(|taken| servants.get(taken)) {
+                        let name = own.name().to_owned();
+                        errors.push(error(Fault::SubResource { name, by: *by }));
+                    } else {
+                        sub_resources.push(own.clone());
+                        servants.push((links.len(), number));
+                    }
+                }
             }
             match Link::new(step, &outside) {
                 Ok(link) => links.push(link),
@@ -174,6 +194,8 @@ impl Chain {
             links,
             outside,
             claimants,
+            sub_resources,
+            servants: servants.into_iter().map(|(link, _)| link).collect(),
         }))
     }
 
@@ -183,16 +205,31 @@ impl Chain {
             links: Vec::new(),
             outside: Outside::none(),
             claimants: Vec::new(),
+            sub_resources: Vec::new(),
+            servants: Vec::new(),
         })
     }
 
-    /// Whether a plugin serves this operation.
-    pub fn claims(&self, operation: Operation) -> bool {
-        self.claimant(operation).is_some()
+    /// What is served here besides the sub-resources of S3.
+    pub fn sub_resources(&self) -> &[SubResource] {
+        &self.sub_resources
     }
 
-    pub(crate) fn claimant(&self, operation: Operation) -> Option<usize> {
-        *self.claimants.get(operation as usize)?
+    /// Whether a plugin serves this request.
+    pub fn claims(&self, head: &Head) -> bool {
+        self.claimant(head).is_some()
+    }
+
+    pub(crate) fn claimant(&self, head: &Head) -> Option<usize> {
+        if let Some(claimant) = self.claimants.get(head.operation as usize)? {
+            return Some(*claimant);
+        }
+        let name = head.sub_resource.as_deref()?;
+        let own = self
+            .sub_resources
+            .iter()
+            .position(|own| own.name() == name && own.is_of(&head.target))?;
+        self.servants.get(own).copied()
     }
 
     /// Begins a request.
@@ -212,13 +249,18 @@ impl Link {
     fn new(step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
         let plugin = step.plugin;
         let manifest = plugin.manifest();
+        let own = manifest
+            .sub_resources
+            .iter()
+            .flat_map(SubResource::operations);
         let claimed = Interest {
             phase: Phase::Serve,
-            operations: manifest.claims.clone(),
+            operations: manifest.claims.iter().copied().chain(own).collect(),
             headers: Vec::new(),
+            queries: Vec::new(),
             documents: Vec::new(),
         };
-        let serves = (!manifest.claims.is_empty()).then_some(&claimed);
+        let serves = (!claimed.operations.is_empty()).then_some(&claimed);
         let mut concerns: [Concern; Phase::ALL.len()] = Default::default();
         for interest in manifest.interests.iter().chain(serves) {
             if let Some(concern) = concerns.get_mut(interest.phase as usize) {
@@ -263,11 +305,12 @@ impl Link {
         phase: Phase,
         operations: Operations,
         headers: &HeaderMap,
+        query: &Query,
         bucket: Option<&BucketName>,
         documents: Option<&Documents>,
     ) -> bool {
         self.operations.meets(operations)
-            && self.concerns[phase as usize].holds(operations, headers, documents)
+            && self.concerns[phase as usize].holds(operations, headers, query, documents)
             && covers(&self.buckets, bucket)
     }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
-use s3::{Action, Operation};
+use s3::{Action, Operation, Query};
 use storage::{BucketName, Documents};
 
 use crate::capability::documents::full_name;
@@ -183,6 +183,7 @@ impl HeaderTest {
 struct Condition {
     operations: Operations,
     headers: Vec<HeaderTest>,
+    queries: Vec<String>,
     /// With the plugin's name before them.
     documents: Vec<String>,
 }
@@ -202,6 +203,7 @@ impl Concern {
             headers: headers
                 .map(|name| HeaderTest::parse(name))
                 .collect::<Result<_, _>>()?,
+            queries: interest.queries.clone(),
             documents: documents
                 .map(|name| full_name(plugin, name))
                 .collect::<Result<_, _>>()?,
@@ -218,16 +220,19 @@ impl Concern {
         &self,
         operations: Operations,
         headers: &HeaderMap,
+        query: &Query,
         documents: Option<&Documents>,
     ) -> bool {
         self.conditions.iter().any(|condition| {
             let any_header = || condition.headers.iter().any(|test| test.holds(headers));
+            let any_query = || condition.queries.iter().any(|name| query.has(name));
             let any_document = || {
                 let mut names = condition.documents.iter();
                 documents.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
             };
             condition.operations.meets(operations)
                 && (condition.headers.is_empty() || any_header())
+                && (condition.queries.is_empty() || any_query())
                 && (condition.documents.is_empty() || any_document())
         })
     }
@@ -315,11 +320,12 @@ mod tests {
                 phase: crate::Phase::Authorize,
                 operations,
                 headers: names.iter().map(|&name| name.to_owned()).collect(),
+                queries: Vec::new(),
                 documents: documents.iter().map(|&name| name.to_owned()).collect(),
             };
             let mut concern = Concern::default();
             concern.add(&interest, "acl").unwrap();
-            let found = concern.holds(put.into(), &headers, Some(stored));
+            let found = concern.holds(put.into(), &headers, &Query::default(), Some(stored));
             assert_eq!(found, holds, "{number}");
         }
     }

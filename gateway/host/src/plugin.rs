@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use s3::Operation;
+use s3::{Operation, SubResource};
 use wasmtime::Store;
 use wasmtime::component::Component;
 
@@ -105,6 +105,8 @@ pub struct Manifest {
     pub interests: Vec<Interest>,
     /// The operations it serves itself.
     pub claims: Vec<Operation>,
+    /// Sub-resources of its own, which it serves as well.
+    pub sub_resources: Vec<SubResource>,
     /// The JSON Schema of its settings.
     pub settings_schema: Option<serde_json::Value>,
 }
@@ -119,6 +121,8 @@ pub struct Interest {
     pub operations: Vec<Operation>,
     /// Any of these headers is present; `*` at the end stands for any end.
     pub headers: Vec<String>,
+    /// Any of these query parameters is present.
+    pub queries: Vec<String>,
     /// The bucket carries any of these documents of the plugin.
     pub documents: Vec<String>,
 }
@@ -132,9 +136,22 @@ impl Manifest {
             ),
             None => None,
         };
-        let operations =
-            |list: Vec<types::Operation>| list.into_iter().map(Operation::from).collect();
+        let operations = |list: Vec<types::Operation>| -> Vec<Operation> {
+            list.into_iter().map(Operation::from).collect()
+        };
         let claims: Vec<Operation> = operations(manifest.claims);
+        let sub_resources = manifest
+            .sub_resources
+            .into_iter()
+            .map(|own| {
+                let scope = match own.scope {
+                    types::Scope::Bucket => s3::Scope::Bucket,
+                    types::Scope::Object => s3::Scope::Object,
+                };
+                SubResource::new(&own.name, scope, &operations(own.operations))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
         let interests: Vec<Interest> = manifest
             .interests
             .into_iter()
@@ -142,6 +159,7 @@ impl Manifest {
                 phase: interest.phase.into(),
                 operations: operations(interest.operations),
                 headers: interest.headers,
+                queries: interest.queries,
                 documents: interest.documents,
             })
             .collect();
@@ -156,6 +174,7 @@ impl Manifest {
             version: manifest.version,
             interests,
             claims,
+            sub_resources,
             settings_schema,
         })
     }

@@ -223,7 +223,7 @@ impl Run {
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
         self.rest();
-        let claimant = chain.claimant(self.facts.head.operation);
+        let claimant = chain.claimant(&self.facts.head);
         let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
         let Some((index, link)) = claimant.filter(|(_, link)| self.concerns(link, phase)) else {
             return Err(s3::Code::NotImplemented.into());
@@ -309,6 +309,7 @@ impl Run {
             phase,
             operations,
             &head.headers,
+            &head.query,
             bucket.or(head.target.bucket()),
             stored.map(|bucket| &bucket.documents),
         )

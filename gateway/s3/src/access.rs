@@ -205,6 +205,10 @@ impl Head {
             O::PutObjectLegalHold => vec![Action::PutObjectLegalHold],
             O::GetObjectTorrent => vec![Action::GetObjectTorrent],
             O::RestoreObject => vec![Action::RestoreObject],
+
+            O::GetSubResource => vec![Action::GetSubResource],
+            O::PutSubResource | O::PostSubResource => vec![Action::PutSubResource],
+            O::DeleteSubResource => vec![Action::DeleteSubResource],
         }
     }
 
@@ -251,7 +255,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Head::parse(&parts, &[]).unwrap()
+        Head::parse(&parts, &[], &[]).unwrap()
     }
 
     #[test]

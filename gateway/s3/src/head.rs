@@ -7,6 +7,8 @@
 mod hoisted;
 mod route;
 
+pub(crate) use route::is_reserved;
+
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -17,6 +19,7 @@ use crate::encode::decode;
 use crate::error::{Code, Error};
 use crate::operation::Operation;
 use crate::query::Query;
+use crate::sub_resource::SubResource;
 use crate::target::Target;
 
 #[derive(Debug, Clone)]
@@ -36,14 +39,17 @@ pub struct Head {
     pub host: String,
     pub target: Target,
     pub operation: Operation,
+    /// The sub-resource that the query names.
+    pub sub_resource: Option<String>,
     /// The version that the request names.
     pub version: Option<VersionId>,
 }
 
 impl Head {
     /// Reads a request to a gateway that serves `<bucket>.<domain>` for each of
-    /// these domains, and any other host by path.
-    pub fn parse(parts: &Parts, domains: &[String]) -> Result<Self, Error> {
+    /// these domains, and any other host by path; and that has these sub-resources
+    /// besides those of S3.
+    pub fn parse(parts: &Parts, domains: &[String], more: &[SubResource]) -> Result<Self, Error> {
         check_headers(&parts.headers)?;
         let host = host(parts)?;
         let path = parts.uri.path();
@@ -54,7 +60,8 @@ impl Head {
         let hoisted = hoisted::headers(&query, &parts.headers)?;
         let mut headers = with_host(&parts.headers, &host);
         headers.extend(hoisted.clone());
-        let operation = route::classify(&parts.method, &target, &query, &headers)?;
+        let (operation, sub_resource) =
+            route::classify(&parts.method, &target, &query, &headers, more)?;
         let version = version(&query, operation)?;
         Ok(Self {
             method: parts.method.clone(),
@@ -66,6 +73,7 @@ impl Head {
             host,
             target,
             operation,
+            sub_resource,
             version,
         })
     }
@@ -246,6 +254,10 @@ fn version(query: &Query, operation: Operation) -> Result<Option<VersionId>, Err
         | Operation::GetObjectLegalHold
         | Operation::PutObjectLegalHold
         | Operation::GetObjectTorrent
+        | Operation::GetSubResource
+        | Operation::PutSubResource
+        | Operation::PostSubResource
+        | Operation::DeleteSubResource
         | Operation::RestoreObject
         | Operation::SelectObjectContent => match VersionId::parse(text) {
             Ok(version) => Ok(Some(version)),

@@ -34,7 +34,8 @@ macro_rules! for_each_operation {
             GetObjectAttributes, GetObjectRetention, PutObjectRetention,
             GetObjectLegalHold, PutObjectLegalHold, GetObjectTorrent, RestoreObject,
             SelectObjectContent, CreateMultipartUpload, UploadPart, UploadPartCopy,
-            CompleteMultipartUpload, AbortMultipartUpload, ListParts,
+            CompleteMultipartUpload, AbortMultipartUpload, ListParts, GetSubResource,
+            PutSubResource, PostSubResource, DeleteSubResource,
         }
     };
 }
@@ -69,7 +70,7 @@ macro_rules! for_each_action {
             GetObjectAttributes, GetObjectVersionAttributes, GetObjectRetention,
             PutObjectRetention, GetObjectLegalHold, PutObjectLegalHold,
             GetObjectTorrent, RestoreObject, AbortMultipartUpload,
-            ListMultipartUploadParts,
+            ListMultipartUploadParts, GetSubResource, PutSubResource, DeleteSubResource,
         }
     };
 }

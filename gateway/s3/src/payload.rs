@@ -280,7 +280,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let head = Head::parse(&parts, &[]).unwrap();
+        let head = Head::parse(&parts, &[], &[]).unwrap();
         Payload::of(&head).map_err(|error| error.code().unwrap())
     }
 
@@ -487,7 +487,7 @@ mod tests {
                 request = request.header(*name, *value);
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            let payload = Payload::of_part(&Head::parse(&parts, &[]).unwrap(), kept);
+            let payload = Payload::of_part(&Head::parse(&parts, &[], &[]).unwrap(), kept);
             let algorithm = payload
                 .map(|payload| payload.algorithm.unwrap())
                 .map_err(|error| error.code().unwrap());

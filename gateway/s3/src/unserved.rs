@@ -143,7 +143,7 @@ mod tests {
             let request = Request::builder().method(method).uri(uri);
             let request = request.header("host", "h").header(name, value);
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            let checked = check(&Head::parse(&parts, &[]).unwrap());
+            let checked = check(&Head::parse(&parts, &[], &[]).unwrap());
             let told = checked.map_err(|error| {
                 assert_eq!(error.code(), Some(Code::NotImplemented));
                 assert!(error.message().contains(name), "{error:?}");

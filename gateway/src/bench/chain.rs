@@ -55,7 +55,7 @@ impl Get {
             .header("host", "127.0.0.1:9000")
             .body(())?;
         credentials.sign(&mut request, "/bench/object", "127.0.0.1:9000")?;
-        let head = Head::parse(&request.into_parts().0, &[])?;
+        let head = Head::parse(&request.into_parts().0, &[], &[])?;
         let access = head
             .accesses()?
             .into_iter()

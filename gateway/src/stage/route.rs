@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::Facts;
+use host::{Chain, Facts};
 use http::request::Parts;
 use s3::Head;
 
@@ -15,8 +15,14 @@ pub(crate) struct Routed {
     facts: Arc<Facts>,
 }
 
-pub(crate) fn route(parts: &Parts, peer: &Peer, audit: &mut Audit) -> Result<Routed> {
-    let head = Head::parse(parts, &peer.domains)?;
+/// Reads the head; the plugins of the chain have sub-resources of their own.
+pub(crate) fn route(
+    parts: &Parts,
+    peer: &Peer,
+    chain: &Chain,
+    audit: &mut Audit,
+) -> Result<Routed> {
+    let head = Head::parse(parts, &peer.domains, chain.sub_resources())?;
     audit.routed(head.operation);
     let facts = Facts {
         head: Arc::new(head),

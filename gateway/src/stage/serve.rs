@@ -18,7 +18,7 @@ pub(crate) async fn serve(
     exchange: &mut Exchange,
     gateway: &Gateway,
 ) -> Result<Reply> {
-    if gateway.chain.claims(cleared.head.operation) {
+    if gateway.chain.claims(&cleared.head) {
         return serve_by_plugin(cleared, exchange, gateway).await;
     }
     let operation = cleared.head.operation;
@@ -112,7 +112,7 @@ mod tests {
             let request = Request::builder().method(method).uri(uri);
             let request = request.header("host", "h").body(());
             let (parts, ()) = request.unwrap().into_parts();
-            let head = Head::parse(&parts, &[]).unwrap();
+            let head = Head::parse(&parts, &[], &[]).unwrap();
             assert_eq!(is_about_existing(&head), expected, "{method} {uri}");
         };
         check("OPTIONS", "/abc/k", false);

@@ -30,6 +30,10 @@ pub(crate) mod request {
         scene(|scene| scene.request.query_string.clone())
     }
 
+    pub(crate) fn sub_resource() -> Option<String> {
+        scene(|scene| scene.request.sub_resource.clone())
+    }
+
     pub(crate) fn query(name: &str) -> Option<String> {
         scene(|scene| scene.request.query(name))
     }

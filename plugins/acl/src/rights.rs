@@ -92,7 +92,13 @@ fn need(action: Action, request: &Request) -> Need {
         | A::PutObjectLegalHold
         | A::RestoreObject => Need::BucketOwnerOr(Permission::FullControl),
 
-        A::GetBucketCors
+        A::GetSubResource | A::PutSubResource | A::DeleteSubResource if request.key().is_some() => {
+            Need::BucketOwnerOrObjectControl
+        }
+        A::GetSubResource
+        | A::PutSubResource
+        | A::DeleteSubResource
+        | A::GetBucketCors
         | A::PutBucketCors
         | A::GetBucketTagging
         | A::PutBucketTagging

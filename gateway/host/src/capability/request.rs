@@ -26,6 +26,10 @@ impl request::Host for State {
         Ok(self.call()?.facts.head.query_string.clone())
     }
 
+    fn sub_resource(&mut self) -> Answer<Option<String>> {
+        Ok(self.call()?.facts.head.sub_resource.clone())
+    }
+
     fn query(&mut self, name: String) -> Answer<Option<String>> {
         Ok(self.call()?.facts.head.query.get(&name).map(str::to_owned))
     }

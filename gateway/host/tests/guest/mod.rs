@@ -347,12 +347,23 @@ impl Guest {
             interests.push(*phase as usize);
             interests.extend(concerned);
             interests.extend(names);
-            interests.extend([0, 0]);
+            // Neither queries nor documents.
+            interests.extend([0, 0, 0, 0]);
         }
         let interests = [image.words(&interests), self.interests.len()];
         let claims = operations(image, &self.claims);
         let (name, version) = (image.text("test"), image.text("1.0.0"));
-        image.words(&[&name[..], &version, &interests, &claims, &[0, 0, 0]].concat())
+        image.words(
+            &[
+                &name[..],
+                &version,
+                &interests,
+                &claims,
+                &[0, 0],
+                &[0, 0, 0],
+            ]
+            .concat(),
+        )
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -466,7 +477,7 @@ pub(crate) fn facts_with(method: &str, target: &str, headers: &[(&str, &str)]) -
     }
     let request = request.body(()).unwrap();
     Arc::new(Facts {
-        head: Arc::new(Head::parse(&request.into_parts().0, &[]).unwrap()),
+        head: Arc::new(Head::parse(&request.into_parts().0, &[], &[]).unwrap()),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         secure: false,
         request_id: "0123456789ABCDEF".to_owned(),

@@ -6,17 +6,18 @@ use http::{HeaderMap, HeaderValue, Method};
 use crate::error::{Code, Error};
 use crate::operation::Operation;
 use crate::query::Query;
+use crate::sub_resource::SubResource;
 use crate::target::Target;
 
-/// A sub-resource and what the methods do to it.
-struct SubResource {
+/// A sub-resource of S3 and what the methods do to it.
+struct Known {
     name: &'static str,
     operations: &'static [(Method, Operation)],
 }
 
 macro_rules! sub_resources {
     ($($name:literal: $($method:ident $operation:ident),*;)*) => {
-        &[$(SubResource {
+        &[$(Known {
             name: $name,
             operations: &[$((Method::$method, Operation::$operation)),*],
         },)*]
@@ -40,7 +41,7 @@ const OBJECT: &[(Method, Operation)] = &[
     (Method::DELETE, Operation::DeleteObject),
 ];
 
-const OF_BUCKETS: &[SubResource] = sub_resources! {
+const OF_BUCKETS: &[Known] = sub_resources! {
     "accelerate": GET GetBucketAccelerate, PUT PutBucketAccelerate;
     "acl": GET GetBucketAcl, PUT PutBucketAcl;
     "analytics": GET GetBucketAnalytics, PUT PutBucketAnalytics, DELETE DeleteBucketAnalytics;
@@ -72,7 +73,7 @@ const OF_BUCKETS: &[SubResource] = sub_resources! {
     "website": GET GetBucketWebsite, PUT PutBucketWebsite, DELETE DeleteBucketWebsite;
 };
 
-const OF_OBJECTS: &[SubResource] = sub_resources! {
+const OF_OBJECTS: &[Known] = sub_resources! {
     "acl": GET GetObjectAcl, PUT PutObjectAcl;
     "attributes": GET GetObjectAttributes;
     "legal-hold": GET GetObjectLegalHold, PUT PutObjectLegalHold;
@@ -116,27 +117,46 @@ const PLAIN: &[&str] = &[
     "x-id",
 ];
 
+/// Whether a query parameter of this name means something to S3.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    is_known(name) || is_plain(name)
+}
+
+fn is_known(name: &str) -> bool {
+    let mut all = OF_BUCKETS.iter().chain(OF_OBJECTS);
+    all.any(|known| known.name == name)
+}
+
+/// The operation, and the sub-resource that it is on. `more` are those that are
+/// served besides S3's.
 pub(super) fn classify(
     method: &Method,
     target: &Target,
     query: &Query,
     headers: &HeaderMap,
-) -> Result<Operation, Error> {
+    more: &[SubResource],
+) -> Result<(Operation, Option<String>), Error> {
     if method == Method::OPTIONS {
-        return Ok(Operation::Preflight);
+        return Ok((Operation::Preflight, None));
     }
     let (plain, sub_resources) = match target {
-        Target::Service => (SERVICE, &[] as &[SubResource]),
+        Target::Service => (SERVICE, &[] as &[Known]),
         Target::Bucket(_) => (BUCKET, OF_BUCKETS),
         Target::Object(..) => (OBJECT, OF_OBJECTS),
     };
-    let operations = match named(query)? {
+    let name = named(query, more)?;
+    let operations = match name {
         None => plain,
-        Some(name) => sub_resources
-            .iter()
-            .find(|known| known.name == name)
-            .map(|known| known.operations)
-            .ok_or_else(|| misplaced(name, target))?,
+        Some(name) => {
+            let known = sub_resources.iter().find(|known| known.name == name);
+            let more = more
+                .iter()
+                .find(|more| more.name() == name && more.is_of(target));
+            known
+                .map(|known| known.operations)
+                .or(more.map(SubResource::methods))
+                .ok_or_else(|| misplaced(name, target))?
+        }
     };
     let operation = operations
         .iter()
@@ -146,18 +166,15 @@ pub(super) fn classify(
                 .because("Key is not expected for the GET method ?uploads subresource"),
             _ => method_not_allowed(method, operations),
         })?;
-    refine(operation, query, headers)
+    let operation = refine(operation, query, headers)?;
+    Ok((operation, name.map(str::to_owned)))
 }
 
 /// The one sub-resource that a query names.
-fn named(query: &Query) -> Result<Option<&str>, Error> {
-    let known = |name: &str| {
-        let mut all = OF_BUCKETS.iter().chain(OF_OBJECTS);
-        all.any(|sub_resource| sub_resource.name == name)
-    };
+fn named<'q>(query: &'q Query, more: &[SubResource]) -> Result<Option<&'q str>, Error> {
     let mut found = None;
     for (name, value) in query.iter() {
-        if known(name) {
+        if is_known(name) || more.iter().any(|more| more.name() == name) {
             match found.replace(name) {
                 Some(other) if other != name => {
                     return Err(Error::new(Code::InvalidArgument)

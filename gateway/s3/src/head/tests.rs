@@ -2,6 +2,7 @@ use http::{HeaderValue, Request};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sub_resource::Scope;
 
 fn domains() -> Vec<String> {
     ["s3.example.com", "example.com", "S3.Test"]
@@ -19,7 +20,23 @@ fn parse(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Head, Erro
         request = request.header(*name, value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Head::parse(&parts, &domains())
+    Head::parse(&parts, &domains(), &more())
+}
+
+/// What is served besides the sub-resources of S3.
+fn more() -> Vec<SubResource> {
+    use Operation as O;
+    let notice = [
+        O::GetSubResource,
+        O::PutSubResource,
+        O::PostSubResource,
+        O::DeleteSubResource,
+    ];
+    let more = [
+        SubResource::new("legal-notice", Scope::Bucket, &notice),
+        SubResource::new("read-only", Scope::Object, &[O::GetSubResource]),
+    ];
+    more.map(Result::unwrap).to_vec()
 }
 
 fn refusal(method: &str, uri: &str, headers: &[(&str, &str)]) -> Option<Code> {
@@ -267,6 +284,17 @@ fn every_operation_has_its_request() {
         assert_eq!(parse("PUT", uri, &[COPY]).unwrap().operation, operation);
         seen.push(operation);
     }
+    for (method, operation) in [
+        ("GET", Operation::GetSubResource),
+        ("PUT", Operation::PutSubResource),
+        ("POST", Operation::PostSubResource),
+        ("DELETE", Operation::DeleteSubResource),
+    ] {
+        let head = parse(method, "/abc?legal-notice", &[]).unwrap();
+        assert_eq!(head.operation, operation);
+        assert_eq!(head.sub_resource.as_deref(), Some("legal-notice"));
+        seen.push(operation);
+    }
     for operation in Operation::ALL {
         assert!(seen.contains(operation), "{operation} has no request");
     }
@@ -275,6 +303,12 @@ fn every_operation_has_its_request() {
 #[test]
 fn nothing_falls_through_to_the_plain_operation() {
     for (method, uri, expected) in [
+        // Sub-resources of a plugin, but not of this resource, or not by this method.
+        ("GET", "/abc/k?legal-notice", Code::MethodNotAllowed),
+        ("GET", "/?legal-notice", Code::MethodNotAllowed),
+        ("HEAD", "/abc?legal-notice", Code::MethodNotAllowed),
+        ("PUT", "/abc/k?read-only", Code::MethodNotAllowed),
+        ("GET", "/abc?legal-notice&acl", Code::InvalidArgument),
         // Unknown sub-resources.
         ("GET", "/abc?foo", Code::NotImplemented),
         ("GET", "/abc?foo=", Code::NotImplemented),
@@ -448,7 +482,7 @@ fn headers_that_can_be_read_in_two_ways_are_refused() {
     let mut request = Request::builder().uri("/abc").header("host", "h");
     request = request.header("x-amz-meta-a", HeaderValue::from_bytes(b"\xff").unwrap());
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let error = Head::parse(&parts, &[]).unwrap_err();
+    let error = Head::parse(&parts, &[], &[]).unwrap_err();
     assert_eq!(error.code(), refused);
 }
 
@@ -526,7 +560,7 @@ fn a_request_has_one_host() {
             request = request.header("host", host);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let host = Head::parse(&parts, &[]).map(|head| head.host);
+        let host = Head::parse(&parts, &[], &[]).map(|head| head.host);
         let host = host.map_err(|error| error.code());
         assert_eq!(
             host.as_deref(),
@@ -559,7 +593,7 @@ proptest! {
         }
         if let Ok(request) = request.body(()) {
             let (parts, ()) = request.into_parts();
-            if let Ok(head) = Head::parse(&parts, &domains()) {
+            if let Ok(head) = Head::parse(&parts, &domains(), &[]) {
                 let _ = head.accesses();
                 let _ = crate::Payload::of(&head);
             }
