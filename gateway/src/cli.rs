@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod serve;
+#[expect(dead_code, reason = "for the commands that report")]
+mod table;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
