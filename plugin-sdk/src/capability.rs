@@ -80,6 +80,120 @@ pub mod clock {
     }
 }
 
+/// Counts in sliding windows, for rate limits and quotas. They are kept in the
+/// memory of one gateway: all instances of a plugin share them, no other plugin
+/// sees them, and they begin at zero when the gateway starts. Grant: `counters`.
+///
+/// ```no_run
+/// # use sluice_plugin::prelude::*;
+/// # fn limited(request: &Request) -> Vote {
+/// if counters::add(&request.source_address(), 1, 60_000) > 100 {
+///     return deny(SlowDown).because("at most 100 requests a minute");
+/// }
+/// # Vote::Abstain
+/// # }
+/// ```
+pub mod counters {
+    use crate::host::counters as host;
+
+    /// Adds `n` to what is counted under `key`, and says how much came together
+    /// in the `window_ms` milliseconds up to now, with `n` in it. An `n` of 0
+    /// only asks. A key has one window: asked with another, it begins anew.
+    pub fn add(key: &str, n: u64, window_ms: u64) -> u64 {
+        host::add(key, n, window_ms)
+    }
+}
+
+/// Calls to services that the operator named. What a service wants as proof is
+/// added by the gateway, from the configuration. Grant: `http`.
+///
+/// A request waits for the call, so it is part of its time. Decide beforehand
+/// what no answer means, and deny where it is in doubt.
+///
+/// ```no_run
+/// # use sluice_plugin::prelude::*;
+/// # fn asked(principal: &str) -> Vote {
+/// let call = http::Call::post("/v1/decide", principal);
+/// match http::fetch("opa", &call) {
+///     Ok(answer) if answer.status == 200 => Vote::Abstain,
+///     Ok(_) => deny(AccessDenied).because("the policy service says no"),
+///     Err(_) => deny(SlowDown).because("the policy service does not answer"),
+/// }
+/// # }
+/// ```
+pub mod http {
+    pub use crate::bindings::sluice::policy::http::{Answer, Call, Failure};
+    use crate::host::http as host;
+
+    /// Makes a call and waits for the whole answer; any status is an answer.
+    /// `endpoint` is the name in the configuration.
+    pub fn fetch(endpoint: &str, call: &Call) -> Result<Answer, Failure> {
+        host::fetch(endpoint, call)
+    }
+
+    impl Call {
+        /// `path` follows the URL of the endpoint, percent-encoded, with its query.
+        pub fn new(method: &str, path: &str) -> Self {
+            Self {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                headers: Vec::new(),
+                body: Vec::new(),
+            }
+        }
+
+        /// Asks for a path.
+        pub fn get(path: &str) -> Self {
+            Self::new("GET", path)
+        }
+
+        /// Sends a body to a path.
+        pub fn post(path: &str, body: impl Into<Vec<u8>>) -> Self {
+            let mut call = Self::new("POST", path);
+            call.body = body.into();
+            call
+        }
+
+        /// Adds a header.
+        pub fn header(mut self, name: &str, value: &str) -> Self {
+            self.headers.push((name.to_owned(), value.to_owned()));
+            self
+        }
+    }
+
+    impl Answer {
+        /// The first header of a name, in any case.
+        pub fn header(&self, name: &str) -> Option<&str> {
+            let mut headers = self.headers.iter();
+            let (_, value) = headers.find(|(have, _)| have.eq_ignore_ascii_case(name))?;
+            Some(value)
+        }
+
+        /// The body, where it is UTF-8.
+        pub fn text(&self) -> Option<&str> {
+            std::str::from_utf8(&self.body).ok()
+        }
+    }
+}
+
+/// Keys that the operator named. The gateway computes with them; they never enter
+/// the sandbox. Grant: `secrets`.
+pub mod secrets {
+    pub use crate::bindings::sluice::policy::secrets::Failure;
+    use crate::host::secrets as host;
+
+    /// The HMAC-SHA-256 of `data` under the secret.
+    pub fn hmac_sha256(secret: &str, data: &[u8]) -> Result<Vec<u8>, Failure> {
+        host::hmac_sha256(secret, data)
+    }
+
+    /// Whether `mac` is the HMAC-SHA-256 of `data` under the secret, compared in
+    /// constant time.
+    pub fn verify_hmac_sha256(secret: &str, data: &[u8], mac: &[u8]) -> Result<bool, Failure> {
+        host::verify_hmac_sha256(secret, data, mac)
+    }
+}
+
 /// The log of the gateway: always available, limited in rate and length. The
 /// macros [`error!`](crate::error), [`warn!`](crate::warn),
 /// [`info!`](crate::info) and [`debug!`](crate::debug) format into it.

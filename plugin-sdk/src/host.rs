@@ -3,10 +3,10 @@
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::sluice::policy::{
-    access, clock, directory, documents, identity, log, request,
+    access, clock, counters, directory, documents, http, identity, log, request, secrets,
 };
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::host::{
-    access, clock, directory, documents, identity, log, request,
+    access, clock, counters, directory, documents, http, identity, log, request, secrets,
 };

@@ -48,7 +48,7 @@
 //!     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
 //!         match request.tags().get(&self.key) {
 //!             Some(value) if !value.is_empty() => Vote::Abstain,
-//!             _ => deny(Code::AccessDenied).because(format!("tag `{}` is required", self.key)).into(),
+//!             _ => deny(AccessDenied).because(format!("tag `{}` is required", self.key)),
 //!         }
 //!     }
 //! }
@@ -121,7 +121,7 @@ mod verdict;
 pub mod xml;
 
 pub use bindings::sluice::policy::types::{Action, Operation};
-pub use capability::{clock, directory, documents, identity, log};
+pub use capability::{clock, counters, directory, documents, http, identity, log, secrets};
 pub use plugin::{Interest, Manifest, Phase, Plugin, Reply, Settings, SubResource};
 pub use request::{Access, Request, Tags, form_decoded, hex_digit};
 pub use verdict::{Account, Authentication, Code, Denial, Principal, Vote, deny};
@@ -133,6 +133,8 @@ pub mod prelude {
         Access, Account, Action, Authentication, Code, Denial, Interest, Manifest, Operation,
         Phase, Plugin, Principal, Reply, Request, Settings, Vote, deny, export,
     };
-    pub use crate::{clock, directory, documents, identity};
+    pub use crate::{clock, counters, directory, documents, http, identity, secrets};
+    // So that a refusal reads `deny(AccessDenied)`.
+    pub use crate::Code::*;
     pub use crate::{debug, error, info, warn};
 }

@@ -12,7 +12,7 @@
 //! #     fn configure(settings: Settings<'_>) -> Result<Self, String> { settings.none().map(|()| Self) }
 //! #     fn authorize(&self, request: &Request, _: &Access) -> Vote {
 //! #         if request.source_address().starts_with("10.") { return Vote::Abstain; }
-//! #         deny(Code::AccessDenied).because("only from the office").into()
+//! #         deny(AccessDenied).because("only from the office")
 //! #     }
 //! # }
 //! use sluice_plugin::testing;
@@ -27,11 +27,17 @@
 //! Whole tables are kept in files: see [`cases`].
 
 pub mod cases;
+mod counters;
 pub(crate) mod host;
+mod services;
+
+pub use counters::Counters;
+pub use services::{Made, Services};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::bindings::sluice::policy::http::{Answer, Failure};
 use crate::bindings::sluice::policy::types::{
     Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Scope, Vote,
 };
@@ -62,7 +68,14 @@ pub struct Request {
     pub object_owner: Option<String>,
     pub documents: Documents,
     pub directory: Vec<Known>,
+    /// What the clock says, and when something is counted.
     pub now_ms: u64,
+    /// Shared with every clone of the request, as the gateway shares them.
+    pub counters: Counters,
+    /// Shared likewise, so that one can ask afterwards what was called.
+    pub services: Services,
+    /// The keys that the operator named.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// An account of the directory, with its access keys and their secrets.
@@ -120,6 +133,9 @@ impl Request {
             documents: Documents::default(),
             directory: Vec::new(),
             now_ms: 0,
+            counters: Counters::default(),
+            services: Services::default(),
+            secrets: BTreeMap::new(),
         };
         request.version_id = request.query("versionId");
         request
@@ -194,6 +210,42 @@ impl Request {
         self
     }
 
+    /// Sets the clock: milliseconds since the Unix epoch.
+    pub fn at_ms(mut self, now_ms: u64) -> Self {
+        self.now_ms = now_ms;
+        self
+    }
+
+    /// Names a key, as the operator does.
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Counts on these, which other requests count on, too.
+    pub fn counting(mut self, counters: &Counters) -> Self {
+        self.counters = counters.clone();
+        self
+    }
+
+    /// Has a service answer every call of this method and path so. Any other call
+    /// is not allowed, and a service without an answer is not known.
+    pub fn answers(
+        self,
+        endpoint: &str,
+        (method, path): (&str, &str),
+        answer: Result<Answer, Failure>,
+    ) -> Self {
+        self.services.answer(endpoint, method, path, answer);
+        self
+    }
+
+    /// The calls that were made in the phases run so far.
+    pub fn calls(&self) -> Vec<Made> {
+        self.services.made()
+    }
+
+    /// What the plugin says of who made the request.
     pub fn authenticate(&self, plugin: &impl Plugin) -> Authentication {
         self.run(Phase::Authenticate, |request, _| {
             plugin.authenticate(request)

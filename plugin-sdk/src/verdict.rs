@@ -57,7 +57,7 @@ codes! {
     UnresolvableGrantByEmailAddress "The email address you provided does not match any account on record.",
 }
 
-/// The beginning of a refusal: `deny(Code::AccessDenied).because("..")`.
+/// The beginning of a refusal: `deny(AccessDenied).because("..")`.
 pub fn deny(code: Code) -> Denial {
     Denial::new(code)
 }
@@ -82,10 +82,12 @@ impl Denial {
         }
     }
 
-    /// Says why, in place of S3's own words.
-    pub fn because(mut self, message: impl Into<String>) -> Self {
+    /// Says why, in place of S3's own words. It comes last: what is made is
+    /// whatever is asked for, a [`Vote`], an [`Authentication`], a `Result` or
+    /// the denial itself. Without a reason, `.into()` does the same.
+    pub fn because<T: From<Self>>(mut self, message: impl Into<String>) -> T {
         self.message = message.into();
-        self
+        self.into()
     }
 
     /// Adds an element to the error document.
@@ -109,6 +111,12 @@ impl From<Denial> for Vote {
 impl From<Denial> for Authentication {
     fn from(denial: Denial) -> Self {
         Self::Deny(denial)
+    }
+}
+
+impl<T> From<Denial> for Result<T, Denial> {
+    fn from(denial: Denial) -> Self {
+        Err(denial)
     }
 }
 

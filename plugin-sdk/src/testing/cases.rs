@@ -25,6 +25,12 @@
 //!     object_owner: alice                      # absent: there is no such object
 //!     documents: {bucket: {name: text}, object: {name: text}}
 //!     status: 404                              # of the response, for `respond`
+//!     secrets: {token-key: value}              # the keys that the operator named
+//!     counters: {alice: 99}                    # what was counted until now
+//!     http:                                    # the services, and what they answer
+//!       - {endpoint: opa, method: POST, path: /v1/decide,
+//!          answer: {status: 200, headers: {etag: a}, body: "yes"}}
+//!       - {endpoint: opa, path: /slow, failure: timeout}   # GET, where no method is given
 //!     expect: abstain
 //! ```
 //!
@@ -47,7 +53,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Changed, Documents, Known, Request};
+use super::{Changed, Documents, Known, Request, Services};
+use crate::bindings::sluice::policy::http::{self, Failure};
 use crate::bindings::sluice::policy::types::{
     Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Vote,
 };
@@ -84,7 +91,45 @@ pub struct Case {
     pub documents: Texts,
     #[serde(default)]
     pub status: Option<u16>,
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub http: Vec<Exchange>,
     pub expect: Expect,
+}
+
+/// What a service answers to one call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    pub endpoint: String,
+    #[serde(default = "get")]
+    pub method: String,
+    pub path: String,
+    #[serde(flatten)]
+    pub outcome: Came,
+}
+
+/// What comes of a call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Came {
+    Answer(Response),
+    #[serde(deserialize_with = "failure")]
+    Failure(Failure),
+}
+
+/// The answer of a service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    pub status: u16,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub body: String,
 }
 
 /// An account of the directory.
@@ -309,7 +354,14 @@ impl Case {
         request.bucket_owner.clone_from(&self.bucket_owner);
         request.object_owner.clone_from(&self.object_owner);
         request.documents = self.documents.documents();
-        request.now_ms = self.now * 1000;
+        request.now_ms = self.now.saturating_mul(1000);
+        request.secrets.clone_from(&self.secrets);
+        for (key, n) in &self.counters {
+            request.counters.begin(key, *n, request.now_ms);
+        }
+        for exchange in &self.http {
+            exchange.tell(&request.services);
+        }
         Ok(request)
     }
 
@@ -429,6 +481,20 @@ impl Texts {
     }
 }
 
+impl Exchange {
+    fn tell(&self, services: &Services) {
+        let came = match &self.outcome {
+            Came::Answer(answer) => Ok(http::Answer {
+                status: answer.status,
+                headers: answer.headers.clone().into_iter().collect(),
+                body: answer.body.clone().into_bytes(),
+            }),
+            Came::Failure(failure) => Err(*failure),
+        };
+        services.answer(&self.endpoint, &self.method, &self.path, came);
+    }
+}
+
 impl Entry {
     fn known(&self) -> Known {
         Known {
@@ -466,6 +532,29 @@ pub fn actions() -> Vec<Action> {
             serde_json::from_value(name).expect("the bindings have every action of the contract")
         })
         .collect()
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn failure<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Failure, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Named {
+        UnknownEndpoint,
+        NotAllowed,
+        Unreachable,
+        Timeout,
+        TooLarge,
+    }
+    Ok(match Named::deserialize(deserializer)? {
+        Named::UnknownEndpoint => Failure::UnknownEndpoint,
+        Named::NotAllowed => Failure::NotAllowed,
+        Named::Unreachable => Failure::Unreachable,
+        Named::Timeout => Failure::Timeout,
+        Named::TooLarge => Failure::TooLarge,
+    })
 }
 
 fn phase<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Phase, D::Error> {
@@ -514,6 +603,30 @@ cases:
             (Some("b"), Some("k"))
         );
         assert_eq!(request.headers.len(), 2);
+    }
+
+    #[test]
+    fn a_case_says_what_the_capabilities_answer() {
+        let table = "
+cases:
+- name: all
+  request: GET /b/k
+  operation: GetObject
+  phase: authorize
+  now: 9
+  secrets: {key: value}
+  counters: {alice: 3}
+  http:
+  - {endpoint: opa, path: /a, answer: {status: 204}}
+  - {endpoint: opa, method: POST, path: /b, failure: too_large}
+  expect: abstain";
+        let request = parse(table).unwrap()[0].request().unwrap();
+        assert_eq!(request.secrets["key"], "value");
+        assert_eq!(request.counters.add("alice", 1, 1000, 9_999), 4);
+        let answered = request.services.fetch("opa", &http::Call::get("/a"));
+        assert_eq!(answered.unwrap().status, 204);
+        let failed = request.services.fetch("opa", &http::Call::post("/b", ""));
+        assert_eq!(failed, Err(Failure::TooLarge));
     }
 
     #[test]

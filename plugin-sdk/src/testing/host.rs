@@ -10,6 +10,14 @@ fn scene<T>(ask: impl FnOnce(&mut Scene) -> T) -> T {
     })
 }
 
+fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
+    use hmac::{KeyInit, Mac};
+    let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key);
+    let mut mac = mac.expect("a key of any length will do");
+    mac.update(data);
+    mac.finalize().into_bytes().to_vec()
+}
+
 pub(crate) mod request {
     use super::scene;
     use crate::bindings::sluice::policy::types::{Denial, Operation, Phase, Principal};
@@ -158,7 +166,7 @@ pub(crate) mod identity {
     use sha1::Sha1;
     use sha2::{Digest, Sha256};
 
-    use super::scene;
+    use super::{hmac_sha256, scene};
     use crate::bindings::sluice::policy::identity::Failure;
     use crate::bindings::sluice::policy::types::Account;
 
@@ -175,9 +183,9 @@ pub(crate) mod identity {
         let (account, secret) = credential(access_key_id)?;
         let mut key = format!("AWS4{secret}").into_bytes();
         for part in scope.split('/') {
-            key = mac(&key, part);
+            key = hmac_sha256(&key, part.as_bytes());
         }
-        if hex(&mac(&key, string_to_sign)) == signature {
+        if hex(&hmac_sha256(&key, string_to_sign.as_bytes())) == signature {
             Ok(account)
         } else {
             Err(Failure::Mismatch)
@@ -208,12 +216,6 @@ pub(crate) mod identity {
             })
         })
         .ok_or(Failure::UnknownKey)
-    }
-
-    fn mac(key: &[u8], message: &str) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
-        mac.update(message.as_bytes());
-        mac.finalize().into_bytes().to_vec()
     }
 
     fn hex(bytes: &[u8]) -> String {
@@ -247,6 +249,43 @@ pub(crate) mod directory {
 pub(crate) mod clock {
     pub(crate) fn now_ms() -> u64 {
         super::scene(|scene| scene.request.now_ms)
+    }
+}
+
+pub(crate) mod counters {
+    pub(crate) fn add(key: &str, n: u64, window_ms: u64) -> u64 {
+        super::scene(|scene| {
+            let now_ms = scene.request.now_ms;
+            scene.request.counters.add(key, n, window_ms, now_ms)
+        })
+    }
+}
+
+pub(crate) mod http {
+    use super::scene;
+    use crate::bindings::sluice::policy::http::{Answer, Call, Failure};
+
+    pub(crate) fn fetch(endpoint: &str, call: &Call) -> Result<Answer, Failure> {
+        scene(|scene| scene.request.services.fetch(endpoint, call))
+    }
+}
+
+pub(crate) mod secrets {
+    use super::scene;
+    use crate::bindings::sluice::policy::secrets::Failure;
+
+    pub(crate) fn hmac_sha256(secret: &str, data: &[u8]) -> Result<Vec<u8>, Failure> {
+        let key = scene(|scene| scene.request.secrets.get(secret).cloned());
+        let key = key.ok_or(Failure::UnknownSecret)?;
+        Ok(super::hmac_sha256(key.as_bytes(), data))
+    }
+
+    pub(crate) fn verify_hmac_sha256(
+        secret: &str,
+        data: &[u8],
+        mac: &[u8],
+    ) -> Result<bool, Failure> {
+        Ok(hmac_sha256(secret, data)? == mac)
     }
 }
 

@@ -78,7 +78,7 @@ impl Plugin for AclPlugin {
             Operation::GetObjectAcl => show(Scope::Object, access),
             Operation::PutBucketAcl => change(Scope::Bucket, request, access),
             Operation::PutObjectAcl => change(Scope::Object, request, access),
-            _ => Err(deny(Code::NotImplemented)),
+            _ => Err(deny(NotImplemented)),
         }
     }
 }
@@ -106,12 +106,12 @@ fn change(scope: Scope, request: &Request, access: &Access) -> Result<Reply, Den
     let acl = match (Said::in_headers(request)?, body.is_empty()) {
         (Some(said), true) => said.acl(scope)?,
         (Some(_), false) => {
-            return Err(deny(Code::InvalidRequest)
+            return Err(deny(InvalidRequest)
                 .because("An ACL is given either in headers or in the body, not in both"));
         }
         (None, false) => xml::read(&body, &owner)?,
         (None, true) => {
-            return Err(deny(Code::MissingSecurityHeader).with("MissingHeaderName", "x-amz-acl"));
+            return Err(deny(MissingSecurityHeader).with("MissingHeaderName", "x-amz-acl"));
         }
     };
     attach(scope, &acl);
@@ -129,10 +129,8 @@ fn attach(scope: Scope, acl: &Acl) {
 
 fn owner(scope: Scope, access: &Access) -> Result<String, Denial> {
     match scope {
-        Scope::Bucket => access
-            .bucket_owner()
-            .ok_or_else(|| deny(Code::NoSuchBucket)),
-        Scope::Object => access.object_owner().ok_or_else(|| deny(Code::NoSuchKey)),
+        Scope::Bucket => access.bucket_owner().ok_or_else(|| deny(NoSuchBucket)),
+        Scope::Object => access.object_owner().ok_or_else(|| deny(NoSuchKey)),
     }
 }
 

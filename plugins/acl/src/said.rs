@@ -37,7 +37,7 @@ impl Said {
             }
         }
         match (canned, granting) {
-            (Some(_), true) => Err(deny(Code::InvalidRequest)
+            (Some(_), true) => Err(deny(InvalidRequest)
                 .because("Specifying both Canned ACLs and Header Grants is not allowed")),
             (Some(name), false) => Ok(Some(Self::Canned(name))),
             (None, true) => Ok(Some(Self::Grants(grants))),
@@ -49,7 +49,7 @@ impl Said {
     pub(crate) fn acl(self, scope: Scope) -> Result<Acl, Denial> {
         match self {
             Self::Canned(name) => canned(&name, scope)
-                .ok_or_else(|| deny(Code::InvalidArgument).argument("x-amz-acl", &name)),
+                .ok_or_else(|| deny(InvalidArgument).argument("x-amz-acl", &name)),
             Self::Grants(grants) => Ok(Acl { grants }),
         }
     }
@@ -85,7 +85,7 @@ fn read_grants(
     grants: &mut Vec<Grant>,
 ) -> Result<(), Denial> {
     for one in value.split(',') {
-        let malformed = || deny(Code::InvalidArgument).argument(header, value);
+        let malformed = || deny(InvalidArgument).argument(header, value);
         let (kind, who) = one.split_once('=').ok_or_else(malformed)?;
         let who = who.trim_ascii();
         let who = who
@@ -111,16 +111,16 @@ pub(crate) fn by_id(id: &str) -> Result<Grantee, Denial> {
     match directory::by_id(id) {
         // A document has a grant a line.
         Some(account) if !account.id.contains('\n') => Ok(Grantee::Account(account.id)),
-        _ => Err(deny(Code::InvalidArgument)
-            .because("Invalid id")
-            .argument("CanonicalUser/ID", id)),
+        _ => Err(deny(InvalidArgument)
+            .argument("CanonicalUser/ID", id)
+            .because("Invalid id")),
     }
 }
 
 pub(crate) fn by_email(email: &str) -> Result<Grantee, Denial> {
     match directory::by_email(email) {
         Some(account) if !account.id.contains('\n') => Ok(Grantee::Account(account.id)),
-        _ => Err(deny(Code::UnresolvableGrantByEmailAddress).with("EmailAddress", email)),
+        _ => Err(deny(UnresolvableGrantByEmailAddress).with("EmailAddress", email)),
     }
 }
 
@@ -129,12 +129,12 @@ pub(crate) fn by_uri(uri: &str) -> Result<Grantee, Denial> {
         ALL_USERS => Ok(Grantee::Everyone),
         AUTHENTICATED_USERS => Ok(Grantee::Authenticated),
         LOG_DELIVERY => Ok(Grantee::LogDelivery),
-        _ => Err(deny(Code::InvalidArgument)
-            .because("Invalid group uri")
-            .argument("uri", uri)),
+        _ => Err(deny(InvalidArgument)
+            .argument("uri", uri)
+            .because("Invalid group uri")),
     }
 }
 
 pub(crate) fn too_many() -> Denial {
-    deny(Code::MalformedACLError).because("An ACL has at most 100 grants")
+    deny(MalformedACLError).because("An ACL has at most 100 grants")
 }

@@ -29,7 +29,7 @@ impl From<Denial> for Refused {
 /// Reads the list of something that this account owns.
 pub(crate) fn read(body: &[u8], owner: &str) -> Result<Acl, Denial> {
     policy(body, owner).map_err(|refused| match refused {
-        Refused::Malformed => deny(Code::MalformedACLError),
+        Refused::Malformed => deny(MalformedACLError),
         Refused::Denied(denial) => denial,
     })
 }
@@ -50,9 +50,7 @@ fn policy(body: &[u8], owner: &str) -> Result<Acl, Refused> {
         return Err(Refused::Malformed);
     };
     if owned != owner {
-        return Err(deny(Code::AccessDenied)
-            .because("An ACL cannot change the owner")
-            .into());
+        return Err(deny(AccessDenied).because("An ACL cannot change the owner"));
     }
     Ok(Acl { grants })
 }

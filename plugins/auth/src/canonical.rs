@@ -24,9 +24,9 @@ pub(crate) fn check_all_signed(headers: &[(String, String)], claim: &Claim) -> R
     if unsigned.is_empty() {
         return Ok(());
     }
-    Err(deny(Code::AccessDenied)
-        .because("There were headers present in the request which were not signed")
-        .with("HeadersNotSigned", unsigned.join(", ")))
+    Err(deny(AccessDenied)
+        .with("HeadersNotSigned", unsigned.join(", "))
+        .because("There were headers present in the request which were not signed"))
 }
 
 /// The canonical request.

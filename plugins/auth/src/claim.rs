@@ -55,8 +55,8 @@ impl Signed {
             || query.has("X-Amz-Credential")
             || query.has("X-Amz-Signature");
         let presigned_v2 = query.has("AWSAccessKeyId") || query.has("Signature");
-        let ambiguous = || {
-            deny(Code::InvalidArgument).because(
+        let ambiguous = || -> Denial {
+            deny(InvalidArgument).because(
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
                  Signature query string parameter or the Authorization header should be specified",
             )
@@ -89,13 +89,15 @@ impl Signed {
                 v2::Claim::from_header(credential, headers).map(Self::V2)
             }
             ("AWS", Some(_)) => Err(unsupported()),
-            ("AWS", None) => Err(deny(Code::InvalidArgument)
-                .because("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
-                .argument("Authorization", value)),
+            ("AWS", None) => Err(deny(InvalidArgument)
+                .argument("Authorization", value)
+                .because(
+                    "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+                )),
             _ if scheme.starts_with("AWS4-") => Err(unsupported()),
-            _ => Err(deny(Code::InvalidArgument)
-                .because("Unsupported Authorization Type")
-                .argument("Authorization", value)),
+            _ => Err(deny(InvalidArgument)
+                .argument("Authorization", value)
+                .because("Unsupported Authorization Type")),
         }
     }
 }
@@ -145,7 +147,7 @@ impl Claim {
 
         let (timestamp, time) = time_of(headers).ok_or_else(date::missing)?;
         let Some(payload) = header(headers, "x-amz-content-sha256") else {
-            return Err(deny(Code::InvalidRequest)
+            return Err(deny(InvalidRequest)
                 .because("Missing required header for this request: x-amz-content-sha256"));
         };
         check_payload(payload)?;
@@ -313,13 +315,13 @@ fn check_payload(payload: &str) -> Result<(), Denial> {
     if is_digest || is_known {
         return Ok(());
     }
-    Err(deny(Code::InvalidArgument)
+    Err(deny(InvalidArgument)
+        .argument("x-amz-content-sha256", payload)
         .because(
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
              STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a \
              valid sha256 value.",
-        )
-        .argument("x-amz-content-sha256", payload))
+        ))
 }
 
 /// The first header of a name, without white space around its value.
@@ -329,7 +331,7 @@ pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<
 }
 
 fn malformed_header(what: &str) -> Denial {
-    deny(Code::AuthorizationHeaderMalformed).because(joined(
+    deny(AuthorizationHeaderMalformed).because(joined(
         "",
         &["The authorization header is malformed; ", what],
     ))
@@ -343,11 +345,11 @@ fn malformed_credential(what: &str) -> Denial {
 }
 
 fn malformed_query(what: &str) -> Denial {
-    deny(Code::AuthorizationQueryParametersError).because(what)
+    deny(AuthorizationQueryParametersError).because(what)
 }
 
 fn unsupported() -> Denial {
-    deny(Code::InvalidRequest).because(
+    deny(InvalidRequest).because(
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     )
 }

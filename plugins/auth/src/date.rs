@@ -67,8 +67,7 @@ pub(crate) fn parse_http(text: &str) -> Option<u64> {
 
 /// The refusal of a signed request that does not say when.
 pub(crate) fn missing() -> Denial {
-    deny(Code::AccessDenied)
-        .because("AWS authentication requires a valid Date or x-amz-date header")
+    deny(AccessDenied).because("AWS authentication requires a valid Date or x-amz-date header")
 }
 
 /// `20130524T000000Z`

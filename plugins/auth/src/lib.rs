@@ -225,10 +225,10 @@ impl Auth {
             Place::Header => self.check_skew(claim.time, &claim.timestamp, now)?,
             Place::Query { expires_s } => {
                 if claim.time > now.saturating_add(self.max_skew_s) {
-                    return Err(deny(Code::AccessDenied)
-                        .because("Request is not valid yet")
+                    return Err(deny(AccessDenied)
                         .with("X-Amz-Date", claim.timestamp.as_str())
-                        .with("ServerTime", date::extended(now)));
+                        .with("ServerTime", date::extended(now))
+                        .because("Request is not valid yet"));
                 }
                 let end = claim.time.saturating_add(expires_s);
                 if now > end {
@@ -244,34 +244,34 @@ impl Auth {
         if now.abs_diff(time) <= self.max_skew_s {
             return Ok(());
         }
-        Err(deny(Code::RequestTimeTooSkewed)
-            .because("The difference between the request time and the current time is too large.")
+        Err(deny(RequestTimeTooSkewed)
             .with("RequestTime", text)
             .with("ServerTime", date::extended(now))
             .with(
                 "MaxAllowedSkewMilliseconds",
                 (self.max_skew_s * 1000).to_string(),
-            ))
+            )
+            .because("The difference between the request time and the current time is too large."))
     }
 }
 
 fn expired(end: u64, now: u64) -> Denial {
-    deny(Code::AccessDenied)
-        .because("Request has expired")
+    deny(AccessDenied)
         .with("Expires", date::extended(end))
         .with("ServerTime", date::extended(now))
+        .because("Request has expired")
 }
 
 /// There are no temporary keys.
 fn invalid_token(token: &str) -> Denial {
-    deny(Code::InvalidToken).with("Token-0", token)
+    deny(InvalidToken).with("Token-0", token)
 }
 
 /// What a client needs to find its mistake.
 fn refusal(failure: Failure, access_key_id: &str, string_to_sign: &str, signature: &str) -> Denial {
     let code = match failure {
-        Failure::UnknownKey => Code::InvalidAccessKeyId,
-        Failure::Mismatch => Code::SignatureDoesNotMatch,
+        Failure::UnknownKey => InvalidAccessKeyId,
+        Failure::Mismatch => SignatureDoesNotMatch,
     };
     let denial = deny(code).with("AWSAccessKeyId", access_key_id);
     if failure == Failure::UnknownKey || string_to_sign.len() > ECHO_LEN_MAX {

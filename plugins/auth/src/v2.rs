@@ -64,14 +64,14 @@ impl Claim {
             query.get("Signature"),
             query.get("Expires"),
         ) else {
-            return Err(deny(Code::AccessDenied).because(
+            return Err(deny(AccessDenied).because(
                 "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
             ));
         };
         let Ok(time) = expires.parse() else {
-            return Err(deny(Code::AccessDenied)
-                .because("Invalid date (should be seconds since epoch)")
-                .with("Expires", expires));
+            return Err(deny(AccessDenied)
+                .with("Expires", expires)
+                .because("Invalid date (should be seconds since epoch)"));
         };
         Ok(Self {
             place: Place::Query { expires_s: 0 },

@@ -33,9 +33,7 @@ impl Plugin for RequireTag {
     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
         match request.tags().get(&self.key) {
             Some(value) if !value.is_empty() => Vote::Abstain,
-            _ => deny(Code::AccessDenied)
-                .because(format!("tag `{}` is required", self.key))
-                .into(),
+            _ => deny(AccessDenied).because(format!("tag `{}` is required", self.key)),
         }
     }
 }
