@@ -12,10 +12,12 @@ pub struct Services(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// By endpoint, method and path.
-    answers: BTreeMap<String, BTreeMap<(String, String), Result<Answer, Failure>>>,
+    /// By endpoint, then by method and path.
+    answers: BTreeMap<String, Answers>,
     made: Vec<Made>,
 }
+
+type Answers = BTreeMap<(String, String), Result<Answer, Failure>>;
 
 /// A call that was made.
 #[derive(Debug, Clone, PartialEq)]
