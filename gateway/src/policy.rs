@@ -93,6 +93,7 @@ fn load(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
             .collect(),
         limits: host::Limits {
             cpu: plugin.limits.cpu,
+            wall: host::Limits::default().wall.max(plugin.limits.cpu),
             memory: plugin.limits.memory,
             output: plugin.limits.output,
             host_calls: plugin.limits.host_calls,

@@ -16,7 +16,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
 use crate::matching::{Concern, Glob, Match, Operations, covers};
 use crate::places::Place;
-use crate::plugin::{Instance, Interest, LOAD_CPU, Plugin};
+use crate::plugin::{Instance, Interest, LOADING, Plugin};
 use crate::run::Run;
 use crate::state::{Facts, Outside, Phase, Time};
 
@@ -277,7 +277,7 @@ impl Link {
             serde_json::Value::Null => "{}".to_owned(),
             settings => settings.to_string(),
         };
-        let mut first = Instance::start(&plugin.pre, &plugin.profile, outside, LOAD_CPU)
+        let mut first = Instance::start(&plugin.pre, &plugin.profile, outside, LOADING)
             .map_err(Fault::Failed)?;
         first
             .configure(&settings)
@@ -293,7 +293,7 @@ impl Link {
             meters,
             idle: Mutex::default(),
         };
-        first.cpu = link.plugin.limits().cpu;
+        first.budget = link.plugin.limits().budget();
         link.keep(first);
         Ok(link)
     }
@@ -328,8 +328,8 @@ impl Link {
             return Ok(instance);
         }
         let profile = &self.plugin.profile;
-        let cpu = profile.limits.cpu;
-        let mut instance = Instance::start(&self.plugin.pre, profile, outside, cpu)?;
+        let budget = profile.limits.budget();
+        let mut instance = Instance::start(&self.plugin.pre, profile, outside, budget)?;
         instance
             .configure(&self.settings)?
             .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;

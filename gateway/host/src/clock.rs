@@ -2,56 +2,103 @@
 //!
 //! Guests look at a counter, which a thread increments every [`TICK`]. When it
 //! reaches their deadline, the time their thread spent running decides: a guest
-//! that had to wait for a processor gets the rest of its time. And because a
+//! that had to wait for a processor gets the rest of its time, up to a bound on
+//! all its time together, in which also waits for the host count. And because a
 //! virtual machine may count the time for which its host took the processor
 //! away, a guest is stopped only when it is seen running once more after its time
 //! was up. So a busy machine answers late, and not wrongly.
+//!
+//! A host call that waits does so for no longer than [`Clock::left`]; a guest that
+//! goes on after it is looked at by the same deadline as any other.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{Engine, UpdateDeadline};
 
+use crate::failure::{Failure, FailureKind};
+
 const TICK: Duration = Duration::from_millis(1);
 
 /// For how long a guest must still be running after its time was up.
 const GRACE: Duration = Duration::from_millis(1);
 
-/// The processor time of one call into a guest.
-#[derive(Debug, Default)]
+/// What one call into a guest may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// Processor time.
+    pub(crate) cpu: Duration,
+    /// Time by the clock on the wall.
+    pub(crate) wall: Duration,
+}
+
+/// The time of one call into a guest.
+#[derive(Debug)]
 pub(crate) struct Clock {
-    began: Duration,
-    cpu: Duration,
+    budget: Budget,
+    began: Instant,
+    /// What its thread had been running for then.
+    began_cpu: Duration,
     /// When its time was first seen to be up.
     overran: Option<Duration>,
 }
 
 impl Clock {
-    pub(crate) fn begin(&mut self, cpu: Duration) {
-        self.began = thread_time();
-        self.cpu = cpu;
-        self.overran = None;
+    pub(crate) fn start(budget: Budget) -> Self {
+        Self {
+            budget,
+            began: Instant::now(),
+            began_cpu: thread_time(),
+            overran: None,
+        }
+    }
+
+    /// The epochs after which to look at the clock for the first time.
+    pub(crate) fn deadline(&self) -> u64 {
+        ticks(self.budget.cpu.min(self.budget.wall))
     }
 
     /// Decides when the deadline has passed. A call stays on the thread that it
     /// began on, so it is the same clock.
-    pub(crate) fn expired(&mut self) -> UpdateDeadline {
+    pub(crate) fn expired(&mut self) -> Result<UpdateDeadline, Failure> {
         let now = thread_time();
-        let left = self.cpu.saturating_sub(now.saturating_sub(self.began));
+        let spent = now.saturating_sub(self.began_cpu);
+        let cpu_left = self.budget.cpu.saturating_sub(spent);
+        let left = cpu_left.min(self.wall_left());
         if !left.is_zero() {
-            return UpdateDeadline::Continue(ticks(left));
+            return Ok(UpdateDeadline::Continue(ticks(left)));
         }
         let overran = *self.overran.get_or_insert(now);
         if now.saturating_sub(overran) < GRACE {
-            return UpdateDeadline::Continue(ticks(GRACE));
+            return Ok(UpdateDeadline::Continue(ticks(GRACE)));
         }
-        UpdateDeadline::Interrupt
+        Err(if cpu_left.is_zero() {
+            Failure::new(FailureKind::Timeout, "more processor time than the limit")
+        } else {
+            overdue()
+        })
     }
+
+    /// For how long a host call may wait.
+    pub(crate) fn left(&self) -> Result<Duration, Failure> {
+        match self.wall_left() {
+            Duration::ZERO => Err(overdue()),
+            left => Ok(left),
+        }
+    }
+
+    fn wall_left(&self) -> Duration {
+        self.budget.wall.saturating_sub(self.began.elapsed())
+    }
+}
+
+fn overdue() -> Failure {
+    Failure::new(FailureKind::Timeout, "more time than the limit")
 }
 
 /// How many ticks last for at least this time. The current one has begun
 /// already, so that one more makes a full measure.
-pub(crate) fn ticks(time: Duration) -> u64 {
+fn ticks(time: Duration) -> u64 {
     let ticks = time.as_micros().div_ceil(TICK.as_micros());
     u64::try_from(ticks)
         .unwrap_or(u64::MAX - 1)
@@ -89,4 +136,43 @@ pub(crate) fn tick(engine: &Engine) -> std::io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn spin(time: Duration) {
+        let began = thread_time();
+        while thread_time() - began < time {}
+    }
+
+    #[test]
+    fn a_guest_is_stopped_when_it_still_runs_after_either_time_was_up() {
+        let nothing = Duration::ZERO;
+        for (cpu, wall, reason) in [
+            (LONG, LONG, None),
+            (nothing, LONG, Some("more processor time than the limit")),
+            (LONG, nothing, Some("more time than the limit")),
+            (nothing, nothing, Some("more processor time than the limit")),
+        ] {
+            let mut clock = Clock::start(Budget { cpu, wall });
+            // What was seen once may have been the machine's fault.
+            assert!(clock.expired().is_ok(), "{cpu:?} {wall:?}");
+            spin(2 * GRACE);
+            let found = clock.expired().err().map(|failure| failure.reason);
+            assert_eq!(found.as_deref(), reason, "{cpu:?} {wall:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_call_waits_for_no_longer_than_is_left() {
+        let left = |wall| Clock::start(Budget { cpu: LONG, wall }).left();
+        let most = left(LONG).unwrap();
+        assert!(most <= LONG && most > LONG / 2, "{most:?}");
+        let failure = left(Duration::ZERO).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Timeout);
+    }
 }

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
 use crate::places::Places;
-use crate::plugin::{Instance, LOAD_CPU, LoadError, Manifest, Plugin, Source};
+use crate::plugin::{Instance, LOADING, LoadError, Manifest, Plugin, Source};
 use crate::state::{Outside, Phase, Profile, State};
 use crate::throttle::Throttle;
 
@@ -248,7 +248,7 @@ fn describe(
     pre: &PluginPre<State>,
     profile: &Arc<Profile>,
 ) -> Result<crate::bindings::types::Manifest, Failure> {
-    let mut instance = Instance::start(pre, profile, &Outside::none(), LOAD_CPU)?;
+    let mut instance = Instance::start(pre, profile, &Outside::none(), LOADING)?;
     instance.call(|guest, store| guest.call_describe(store))
 }
 

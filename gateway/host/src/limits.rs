@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::Budget;
+
 /// An interface that a plugin may import only if it is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grant {
@@ -44,12 +46,14 @@ impl fmt::Display for Grant {
     }
 }
 
-/// The bounds of one plugin. `cpu`, `output` and `host_calls` hold for each call
-/// into it, `log_lines` for each request.
+/// The bounds of one plugin. `cpu`, `wall`, `output` and `host_calls` hold for each
+/// call into it, `log_lines` for each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Processor time: waiting for a processor does not count.
     pub cpu: Duration,
+    /// Time by the clock on the wall, in which waiting for the host counts.
+    pub wall: Duration,
     /// Bytes of linear memory.
     pub memory: usize,
     /// Bytes that one call may hand to the host: its result and its documents.
@@ -65,11 +69,21 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             cpu: Duration::from_millis(5),
+            wall: Duration::from_secs(1),
             memory: 8 << 20,
             output: 64 << 10,
             host_calls: 1024,
             log_lines: 20,
             concurrency: 256,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            cpu: self.cpu,
+            wall: self.wall,
         }
     }
 }

@@ -8,7 +8,7 @@ use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::{self, PluginPre, types};
-use crate::clock::ticks;
+use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places};
@@ -260,7 +260,10 @@ impl std::fmt::Debug for Plugin {
 
 /// How long a plugin may take to start, to say what it is and to read its
 /// settings when it is loaded: nobody waits for an answer then.
-pub(crate) const LOAD_CPU: Duration = Duration::from_secs(1);
+pub(crate) const LOADING: Budget = Budget {
+    cpu: Duration::from_secs(1),
+    wall: Duration::from_secs(10),
+};
 
 /// The fuel of a host call counts list entries generously; the exact limit is
 /// checked afterwards.
@@ -270,7 +273,7 @@ const OUTPUT_SLACK: usize = 4 << 10;
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     /// What one call may take.
-    pub(crate) cpu: Duration,
+    pub(crate) budget: Budget,
     guest: bindings::Plugin,
 }
 
@@ -279,17 +282,21 @@ impl Instance {
         pre: &PluginPre<State>,
         profile: &Arc<Profile>,
         outside: &Arc<Outside>,
-        cpu: Duration,
+        budget: Budget,
     ) -> Result<Self, Failure> {
-        let state = State::new(profile.clone(), outside.clone());
+        let state = State::new(profile.clone(), outside.clone(), budget);
+        let deadline = state.clock.deadline();
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(profile.limits.output.saturating_add(OUTPUT_SLACK));
-        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().clock.expired()));
-        store.data_mut().clock.begin(cpu);
-        store.set_epoch_deadline(ticks(cpu));
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().clock.expired()?));
+        store.set_epoch_deadline(deadline);
         match pre.instantiate(&mut store) {
-            Ok(guest) => Ok(Self { store, cpu, guest }),
+            Ok(guest) => Ok(Self {
+                store,
+                budget,
+                guest,
+            }),
             Err(error) => {
                 let mut failure = Failure::of(&error, store.data().memory.refused);
                 if matches!(failure.kind, FailureKind::Trap | FailureKind::Invalid) {
@@ -307,8 +314,9 @@ impl Instance {
     ) -> Result<T, Failure> {
         let state = self.store.data_mut();
         state.arm();
-        state.clock.begin(self.cpu);
-        self.store.set_epoch_deadline(ticks(self.cpu));
+        state.clock = Clock::start(self.budget);
+        let deadline = state.clock.deadline();
+        self.store.set_epoch_deadline(deadline);
         export(&self.guest, &mut self.store)
             .map_err(|error| Failure::of(&error, self.store.data().memory.refused))
     }

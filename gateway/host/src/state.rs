@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use storage::{Amendment, Bucket, Object, Timestamp};
@@ -15,7 +16,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::account::{Account, Directory, Nobody, Principal};
 use crate::capability::identity::KeyCache;
-use crate::clock::Clock;
+use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
 
@@ -192,11 +193,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(profile: Arc<Profile>, outside: Arc<Outside>) -> Self {
+    pub(crate) fn new(profile: Arc<Profile>, outside: Arc<Outside>, budget: Budget) -> Self {
         Self {
             call: None,
             verified: None,
-            clock: Clock::default(),
+            clock: Clock::start(budget),
             memory: Memory {
                 max: profile.limits.memory,
                 refused: false,
@@ -240,6 +241,13 @@ impl State {
         self.call.as_mut().ok_or_else(|| {
             Failure::invalid("there is no request yet in `describe` and `configure`")
         })
+    }
+
+    /// For how long a host call may wait. One that has waited asks again, so that
+    /// its answer is not used when it came too late.
+    #[expect(dead_code, reason = "no call waits yet")]
+    pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
+        self.clock.left()
     }
 
     /// Accounts for bytes that the guest handed to the host.

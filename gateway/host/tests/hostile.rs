@@ -94,6 +94,17 @@ fn a_loop_around_host_calls_ends() {
 }
 
 #[test]
+fn a_guest_ends_with_its_time_by_the_clock_on_the_wall() {
+    let patient = authorizing(LOOP).limits(|limits| {
+        limits.cpu = Duration::from_secs(60);
+        limits.wall = CPU;
+    });
+    let began = std::time::Instant::now();
+    check("timeout", patient);
+    assert!(began.elapsed() < Duration::from_secs(10), "three times");
+}
+
+#[test]
 fn one_deadline_does_not_shorten_another() {
     let slow = authorizing(LOOP)
         .limits(|limits| limits.cpu = CPU)
