@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Overrides};
+use crate::matching::ANONYMOUS;
 use crate::read::{Unique, Valid, Value};
 use crate::report::{Place, Report};
 
@@ -33,6 +34,28 @@ pub enum Reference {
     Literal(Secret),
     Env(String),
     File(PathBuf),
+}
+
+/// A secret with the name that it is asked for by, not yet looked up.
+#[derive(Debug, Clone)]
+pub struct NamedSecret {
+    pub name: String,
+    pub reference: Reference,
+    pub(crate) check: Check,
+    pub place: Place,
+}
+
+impl NamedSecret {
+    /// Looks it up in the environment or in its file.
+    pub fn look_up(&self) -> Result<Secret, Report> {
+        self.look_up_from(|name| std::env::var(name).ok())
+    }
+
+    /// The same with another environment.
+    pub fn look_up_from(&self, env: impl Fn(&str) -> Option<String>) -> Result<Secret, Report> {
+        let found = self.reference.look_up(env, self.check);
+        found.map_err(|(message, help)| self.place.complain(message, help).into())
+    }
 }
 
 /// Text that is never shown.
@@ -116,7 +139,7 @@ impl Config {
     }
 }
 
-type Check = fn(&str) -> Result<(), &'static str>;
+pub(crate) type Check = fn(&str) -> Result<(), &'static str>;
 
 impl Reference {
     /// The text, or what is wrong and what to do.
@@ -126,7 +149,7 @@ impl Reference {
         check: Check,
     ) -> Result<Secret, (String, &'static str)> {
         let (text, from) = match self {
-            Self::Literal(text) => (text.0.clone(), "the text given for a key".to_owned()),
+            Self::Literal(text) => (text.0.clone(), "the text written here".to_owned()),
             Self::Env(name) => {
                 let from = format!("the environment variable {name}");
                 match env(name) {
@@ -168,6 +191,26 @@ fn check_secret_key(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// What is to be computed with.
+pub(crate) fn check_secret(text: &str) -> Result<(), &'static str> {
+    match (1..=4096).contains(&text.len()) {
+        true => Ok(()),
+        false => Err("a secret has 1 to 4096 bytes"),
+    }
+}
+
+/// The value of a header.
+pub(crate) fn check_header(text: &str) -> Result<(), &'static str> {
+    let valid = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    match (1..=4096).contains(&text.len()) && text.bytes().all(valid) && text.trim() == text {
+        true => Ok(()),
+        false => Err(
+            "the value of a header has 1 to 4096 visible ASCII characters, with spaces \
+                      only between them",
+        ),
+    }
+}
+
 pub(crate) fn accounts(
     value: &Value<'_>,
     overrides: &Overrides,
@@ -204,6 +247,10 @@ fn account(value: &Value<'_>, data: &Path, unique: &Uniques) -> Valid<Account> {
     let fields = value.fields(&["id", "display_name", "email", "roles", "keys"])?;
     let id = fields.required("id", "alice", |value| {
         let id = name(value, 64)?;
+        if id == ANONYMOUS {
+            let message = format!("`{ANONYMOUS}` stands for requests that nobody signed");
+            return Err(value.fail(message, "choose another id"));
+        }
         unique.ids.claim(value, &id, "account id")?;
         Ok(id)
     });
@@ -288,12 +335,13 @@ fn key(value: &Value<'_>, data: &Path, unique: &Uniques) -> Valid<Key> {
     })
 }
 
-fn reference(value: &Value<'_>, data: &Path, check: Check) -> Valid<Reference> {
+/// `data` is where relative paths start.
+pub(crate) fn reference(value: &Value<'_>, data: &Path, check: Check) -> Valid<Reference> {
     if !value.is_map() {
         let text = value.text()?;
         return match check(text) {
             Ok(()) => Ok(Reference::Literal(Secret(text.to_owned()))),
-            Err(rule) => Err(value.fail("this key cannot be used", rule)),
+            Err(rule) => Err(value.fail("this text cannot be used", rule)),
         };
     }
     value.fields(&["env", "file"])?.only(&[

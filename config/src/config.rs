@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::account::{self, Account, Reference, Secret};
-use crate::policy::{self, Plugin, Step};
+use crate::chain::Step;
+use crate::decisions::{self, Decisions};
+use crate::plugin::Plugin;
+use crate::policy::{self, Around, Policy};
 use crate::read::{self, Complaints, Fields, Valid, Value};
 use crate::report::{Diagnostic, Place, Report};
 use crate::server::{self, Admin, Listener};
-use crate::storage::{self, Storage};
+use crate::storage::{self, Directories, Storage};
 
 /// Also the file to read when one wants to know every key.
 const DEFAULT: &str = include_str!("../examples/default.yaml");
@@ -28,6 +31,11 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// The uses, in order, with those that buckets insert in their places.
     pub chain: Vec<Step>,
+    /// The plugins that every request passes.
+    pub enforced: Vec<String>,
+    pub decisions: Decisions,
+    /// The folder of compiled code; `None` for none.
+    pub plugin_cache: Option<PathBuf>,
 }
 
 /// What the command line and the environment change.
@@ -55,6 +63,8 @@ const FIELDS: &[&str] = &[
     "chain",
     "buckets",
     "enforced",
+    "decisions",
+    "plugin_cache",
 ];
 
 impl Config {
@@ -165,19 +175,42 @@ fn top_level(
     let admin = fields.optional("admin", |value| {
         server::admin(value, overrides.admin, &addresses)
     });
+    let directories = Directories::default();
     let storage = fields.required("storage", "{sets: [..]}", |value| {
-        storage::storage(value, base, overrides.data.as_deref())
+        storage::storage(value, base, overrides.data.as_deref(), &directories)
     });
     let region = fields.or("region", "us-east-1".to_owned(), region);
     let data = storage.as_ref().map(|storage| storage.data.clone());
+    let data = data.unwrap_or_default();
     let accounts = fields.required("accounts", "[{id: .., keys: [..]}]", |value| {
-        account::accounts(value, overrides, &data.unwrap_or_default())
+        account::accounts(value, overrides, &data)
     });
-    let shown = region.as_deref().unwrap_or_default();
-    let policy = policy::policy(&fields, &default.fields(FIELDS)?, base, shown);
+    let around = Around {
+        base,
+        data: &data,
+        region: region.as_deref().unwrap_or_default(),
+        accounts: accounts.as_deref().ok(),
+    };
+    let policy = policy::policy(&fields, &default.fields(FIELDS)?, &around);
+    let decisions = fields.or("decisions", Decisions::default(), |value| {
+        decisions::decisions(value, &data, &directories)
+    });
+    let plugin_cache =
+        fields.or(
+            "plugin_cache",
+            Some(data.join("plugin-cache")),
+            |value| match value.as_text() {
+                Some("off") => Ok(None),
+                _ => directories.own_path(value, &data).map(Some),
+            },
+        );
 
     version?;
-    let (plugins, chain) = policy?;
+    let Policy {
+        plugins,
+        chain,
+        enforced,
+    } = policy?;
     Ok(Config {
         name: name.to_owned(),
         listeners: listeners?,
@@ -187,6 +220,9 @@ fn top_level(
         accounts: accounts?,
         plugins,
         chain,
+        enforced,
+        decisions: decisions?,
+        plugin_cache: plugin_cache?,
     })
 }
 

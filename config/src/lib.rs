@@ -9,21 +9,31 @@
 //! settings by whoever loads it, with [`Place::complain`].
 
 mod account;
+mod chain;
 mod config;
+mod decisions;
+mod endpoint;
+mod failure;
+mod matching;
+mod plugin;
 mod policy;
 mod read;
 mod report;
 mod server;
 mod storage;
 mod unit;
+mod words;
 mod yaml;
 
-pub use account::{Account, Credential, Key, Reference, Secret};
+pub use account::{Account, Credential, Key, NamedSecret, Reference, Secret};
+pub use chain::Step;
 pub use config::{Config, Overrides};
-pub use policy::{
-    Failure, FailureKind, Glob, Grant, Instances, Mode, OnFailure, Plugin, PluginLimits,
-    PluginSource, Step,
-};
+pub use decisions::Decisions;
+pub use endpoint::Endpoint;
+pub use failure::{Breaker, Failure, OnFailure, OnStart};
+pub use matching::{Glob, HeaderPattern, Match, Who};
+pub use plugin::{Plugin, PluginLimits, PluginSource};
 pub use report::{Diagnostic, Place, Report};
 pub use server::{Admin, Limits, Listener, Tls};
 pub use storage::{DriveSet, Storage};
+pub use words::{FailureKind, Grant, Instances, Mode};

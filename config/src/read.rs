@@ -54,18 +54,7 @@ pub(crate) fn document<'a>(
     complaints: &'a Complaints,
 ) -> Result<Value<'a>, Report> {
     let node = yaml::parse(text).map_err(|fault| {
-        // Where the secrets are is not known yet: a line that names one is not
-        // shown, nor is the line after it.
-        let mut named = false;
-        let shown: Vec<&str> = text
-            .lines()
-            .map(|line| {
-                let names = line.to_lowercase().contains("secret");
-                let hidden = std::mem::replace(&mut named, names) || names;
-                if hidden { "..." } else { line }
-            })
-            .collect();
-        let source = Source::new(file, &shown.join("\n"), &[]);
+        let source = Source::new(file, &without_secrets(text), &[]);
         let place = Place::new(Arc::new(source), fault.span, String::new());
         Report::from(place.complain(fault.message, fault.help))
     })?;
@@ -77,6 +66,32 @@ pub(crate) fn document<'a>(
         source: Arc::new(Source::new(file, text, &secrets)),
         complaints,
     })
+}
+
+/// A text that could not be read, without its secrets: where they are is not
+/// known, so a line that names one is not shown, nor the line after it, nor what
+/// is indented below it.
+fn without_secrets(text: &str) -> String {
+    const NAMES: [&str; 4] = ["secret", "header", "authorization", "token"];
+    let mut naming: Option<usize> = None;
+    let mut after = false;
+    let shown: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            let indent = line.len() - line.trim_start_matches([' ', '-']).len();
+            if !line.trim().is_empty() && naming.is_some_and(|naming| indent <= naming) {
+                naming = None;
+            }
+            let folded = line.to_lowercase();
+            let names = NAMES.iter().any(|name| folded.contains(name));
+            if names {
+                naming.get_or_insert(indent);
+            }
+            let hidden = std::mem::replace(&mut after, names) || naming.is_some();
+            if hidden { "..." } else { line }
+        })
+        .collect();
+    shown.join("\n")
 }
 
 /// The places of all values under keys that look as if they named a secret.
@@ -92,7 +107,10 @@ fn find_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {
         Kind::Map(entries) => {
             for entry in entries {
                 let key = entry.key.to_lowercase();
-                let names_secret = key.contains("secret") || distance(&key, "secret_key") <= 3;
+                let names_secret = key.contains("secret")
+                    || distance(&key, "secret_key") <= 3
+                    // Of an endpoint, and with values: a `match` only lists names.
+                    || (distance(&key, "headers") <= 2 && matches!(entry.value.kind, Kind::Map(_)));
                 let indirect = secret && matches!(key.as_str(), "file" | "env");
                 find_secrets(&entry.value, (secret || names_secret) && !indirect, found);
             }
@@ -155,7 +173,7 @@ impl<'a> Value<'a> {
     }
 
     fn is_secret(&self) -> bool {
-        self.path.contains("secret")
+        self.source.is_secret(self.node.span)
     }
 
     /// Text as it is written, whatever it looks like.
@@ -268,8 +286,38 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// A share of a whole, from 0 to 1.
+    pub(crate) fn share(&self) -> Valid<f64> {
+        let (what, help) = ("a number from 0 to 1", "write a number such as 0.01");
+        match &self.node.kind {
+            Kind::Plain(text) => match plain_json(text).and_then(|number| number.as_f64()) {
+                Some(share) if (0.0..=1.0).contains(&share) => Ok(share),
+                _ => Err(self.expected(what, help)),
+            },
+            _ => Err(self.expected(what, help)),
+        }
+    }
+
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(self.node.kind, Kind::Plain(_) | Kind::Quoted(_))
+    }
+
+    /// Whether it is a list or a mapping that has something in it.
+    pub(crate) fn is_filled(&self) -> bool {
+        match &self.node.kind {
+            Kind::List(items) => !items.is_empty(),
+            Kind::Map(entries) => !entries.is_empty(),
+            Kind::Plain(_) | Kind::Quoted(_) => false,
+        }
+    }
+
+    /// What a mapping has under a key, without a complaint.
+    pub(crate) fn peek(&self, key: &str) -> Option<Self> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return None;
+        };
+        let entry = entries.iter().find(|entry| entry.key == key)?;
+        Some(self.child(&entry.value, self.below(key)))
     }
 
     pub(crate) fn is_map(&self) -> bool {

@@ -52,6 +52,7 @@ pub struct Place {
 pub(crate) struct Source {
     pub(crate) file: String,
     lines: Vec<String>,
+    secrets: Vec<Span>,
 }
 
 /// The longest piece of a line that is shown.
@@ -73,7 +74,12 @@ impl Source {
         Self {
             file: file.to_owned(),
             lines: shown.lines().map(str::to_owned).collect(),
+            secrets: secrets.to_vec(),
         }
+    }
+
+    pub(crate) fn is_secret(&self, span: Span) -> bool {
+        self.secrets.contains(&span)
     }
 
     fn excerpt(&self, span: Span) -> Option<Excerpt> {

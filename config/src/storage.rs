@@ -155,7 +155,12 @@ fn path_below(value: &Value<'_>, base: &Path) -> Valid<PathBuf> {
     }
 }
 
-pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Valid<Storage> {
+pub(crate) fn storage(
+    value: &Value<'_>,
+    base: &Path,
+    data: Option<&Path>,
+    directories: &Directories,
+) -> Valid<Storage> {
     let fields = value.fields(&["data", "index", "sets"])?;
     let written = fields.or("data", tidy(&base.join("sluice-data")), |value| {
         path_below(value, base)
@@ -168,7 +173,6 @@ pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Va
         // The paths below it are checked even where it is invalid itself.
         None => written.unwrap_or_default(),
     };
-    let directories = Directories::default();
     let index = fields.or("index", data.join("index"), |value| {
         let index = path_below(value, &data)?;
         directories.claim(value, &index, "index")?;
@@ -177,7 +181,7 @@ pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Va
     let set = fields.required(
         "sets",
         "[{drives: [..], data_shards: 4, parity_shards: 2}]",
-        |value| only_set(value, &data, &directories),
+        |value| only_set(value, &data, directories),
     );
     Ok(Storage {
         index: index?,
@@ -189,12 +193,19 @@ pub(crate) fn storage(value: &Value<'_>, base: &Path, data: Option<&Path>) -> Va
 
 /// Directories of which none is another one, or inside of it.
 #[derive(Default)]
-struct Directories {
+pub(crate) struct Directories {
     unique: Unique,
     claimed: std::cell::RefCell<Vec<(PathBuf, String)>>,
 }
 
 impl Directories {
+    /// A path below `base` for something that may not lie among the data.
+    pub(crate) fn own_path(&self, value: &Value<'_>, base: &Path) -> Valid<PathBuf> {
+        let path = path_below(value, base)?;
+        self.claim(value, &path, "place")?;
+        Ok(path)
+    }
+
     fn claim(&self, value: &Value<'_>, path: &Path, what: &str) -> Valid<()> {
         let mut claimed = self.claimed.borrow_mut();
         self.unique

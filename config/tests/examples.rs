@@ -184,9 +184,14 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     ];
     assert_eq!(config.chain.len(), expected.len());
     for (step, (plugin, operations, buckets, settings, mode)) in config.chain.iter().zip(expected) {
-        let globs: Vec<_> = step.buckets.iter().map(|glob| glob.as_str()).collect();
+        let globs: Vec<_> = step
+            .matching
+            .buckets
+            .iter()
+            .map(|glob| glob.as_str())
+            .collect();
         assert_eq!(step.plugin, plugin);
-        assert_eq!(step.operations, operations);
+        assert_eq!(step.matching.operations, operations);
         assert_eq!(globs, buckets);
         assert_eq!(step.settings.to_string(), settings);
         assert_eq!(step.mode, mode);
@@ -217,7 +222,7 @@ buckets:
     let chain: Vec<_> = config
         .chain
         .iter()
-        .map(|step| match step.buckets.first() {
+        .map(|step| match step.matching.buckets.first() {
             Some(bucket) => format!("{}@{}", step.plugin, bucket.as_str()),
             None => step.plugin.clone(),
         })

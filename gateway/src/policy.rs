@@ -151,14 +151,18 @@ fn build_step(step: &config::Step, plugins: &HashMap<&str, Arc<Plugin>>) -> Resu
     let plugin = plugins
         .get(step.plugin.as_str())
         .ok_or_else(|| complain(format!("there is no plugin `{}`", step.plugin)))?;
-    let buckets = step
-        .buckets
-        .iter()
-        .map(|glob| host::Glob::parse(glob.as_str()));
+    let config::Match {
+        operations,
+        buckets,
+        prefixes: _,
+        principals: _,
+        headers: _,
+    } = &step.matching;
+    let buckets = buckets.iter().map(|glob| host::Glob::parse(glob.as_str()));
     Ok(Step {
         plugin: Arc::clone(plugin),
         matching: Match {
-            operations: step.operations.clone(),
+            operations: operations.clone(),
             buckets: buckets
                 .collect::<Result<_, _>>()
                 .map_err(|error| complain(error.to_string()))?,

@@ -1,0 +1,172 @@
+//! Which plugins a request passes, in which order, and which it cannot avoid.
+
+use std::collections::BTreeMap;
+
+use crate::account::Account;
+use crate::matching::{self, Match};
+use crate::policy::Names;
+use crate::read::{Fields, Valid, Value};
+use crate::report::Place;
+use crate::words::Mode;
+
+/// One use of a plugin.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The name of the plugin in the catalogue.
+    pub plugin: String,
+    pub matching: Match,
+    pub settings: serde_json::Value,
+    pub mode: Mode,
+    pub place: Place,
+}
+
+impl Step {
+    /// Whether every request has to pass it.
+    fn is_unconditional(&self) -> bool {
+        self.mode == Mode::Enforce && self.matching.is_all()
+    }
+}
+
+/// What steps may refer to.
+pub(crate) struct Known<'a> {
+    /// The plugins of the catalogue.
+    pub(crate) plugins: &'a Names,
+    /// Those that the chain uses.
+    pub(crate) used: &'a Names,
+    /// Where they could be read.
+    pub(crate) accounts: Option<&'a [Account]>,
+}
+
+fn no_plugin(name: &str) -> String {
+    format!("there is no plugin `{name}` in the catalogue")
+}
+
+pub(crate) fn step(value: &Value<'_>, known: &Known<'_>) -> Valid<Step> {
+    let fields = value.fields(&["use", "match", "settings", "mode"])?;
+    // An insert may name a use that is invalid for other reasons.
+    if let Some(name) = fields.get("use").and_then(Value::as_text) {
+        known.used.add(name);
+    }
+    use_of(value, &fields, known)
+}
+
+fn use_of(value: &Value<'_>, fields: &Fields<'_>, known: &Known<'_>) -> Valid<Step> {
+    let plugin = fields.required("use", "NAME", |value| known.plugins.find(value, no_plugin));
+    let matching = fields.or("match", Match::default(), |value| {
+        matching::matching(value, known.accounts)
+    });
+    let settings = fields.or("settings", serde_json::json!({}), Value::json);
+    let mode = fields.or("mode", Mode::Enforce, |value| {
+        value.choice("mode", Mode::WORDS, Mode::parse)
+    });
+    Ok(Step {
+        plugin: plugin?,
+        matching: matching?,
+        settings: settings?,
+        mode: mode?,
+        place: value.place(),
+    })
+}
+
+/// A step for some buckets, and where in the chain it belongs.
+pub(crate) struct Insert {
+    side: Side,
+    /// A plugin that the chain uses.
+    anchor: String,
+    step: Step,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+pub(crate) fn bucket_inserts(value: &Value<'_>, known: &Known<'_>) -> Valid<Vec<Insert>> {
+    let fields = value.fields(&["match", "insert"])?;
+    let buckets = fields.required("match", "[\"prod-*\"]", matching::globs);
+    let inserts = fields.required("insert", "[{after: .., use: ..}]", |value| {
+        value.filled_list("insert a step, or remove the entry", |value| {
+            insert(value, known)
+        })
+    });
+    let (buckets, mut inserts) = (buckets?, inserts?);
+    for insert in &mut inserts {
+        insert.step.matching.buckets.clone_from(&buckets);
+    }
+    Ok(inserts)
+}
+
+fn insert(value: &Value<'_>, known: &Known<'_>) -> Valid<Insert> {
+    let fields = value.fields(&["after", "before", "use", "match", "settings", "mode"])?;
+    let anchor = |value: &Value<'_>| {
+        known.used.find(value, |name| {
+            format!("the chain does not use a plugin `{name}`")
+        })
+    };
+    let place = fields.only(&[
+        ("after", &|value| Ok((Side::After, anchor(value)?))),
+        ("before", &|value| Ok((Side::Before, anchor(value)?))),
+    ]);
+    let step = use_of(value, &fields, known);
+    let narrowed = fields.optional("match", |value| match value.peek("buckets") {
+        None => Ok(()),
+        Some(buckets) => Err(buckets.fail(
+            "the buckets of an insert are those of its entry",
+            "move them to the `match` of the entry, or make another entry",
+        )),
+    });
+    narrowed?;
+    let (side, anchor) = place?;
+    Ok(Insert {
+        side,
+        anchor,
+        step: step?,
+    })
+}
+
+/// Puts every insert before the first or after the last use of its anchor, in
+/// the order in which they are written.
+pub(crate) fn merge(chain: Vec<Step>, mut inserts: Vec<Insert>) -> Vec<Step> {
+    let mut take = |side, anchor: &str| -> Vec<Step> {
+        let taken = inserts.extract_if(.., |insert| insert.side == side && insert.anchor == anchor);
+        taken.map(|insert| insert.step).collect()
+    };
+    let last_uses: BTreeMap<String, usize> = chain
+        .iter()
+        .enumerate()
+        .map(|(at, step)| (step.plugin.clone(), at))
+        .collect();
+    let mut merged = Vec::new();
+    for (at, step) in chain.into_iter().enumerate() {
+        let plugin = step.plugin.clone();
+        merged.extend(take(Side::Before, &plugin));
+        merged.push(step);
+        if last_uses.get(&plugin) == Some(&at) {
+            merged.extend(take(Side::After, &plugin));
+        }
+    }
+    merged
+}
+
+/// A plugin that every request passes, whatever else the chain says.
+pub(crate) fn enforced(value: &Value<'_>, names: &Names, chain: &[Step]) -> Valid<String> {
+    let plugin = names.find(value, no_plugin)?;
+    let mut uses = chain.iter().filter(|step| step.plugin == plugin).peekable();
+    if uses.peek().is_none() {
+        let message = format!("`{plugin}` is enforced, but the chain does not use it");
+        return Err(value.fail(message, format!("add `- use: {plugin}` to the chain")));
+    }
+    let Some(conditional) = uses
+        .peek()
+        .copied()
+        .filter(|_| !uses.any(Step::is_unconditional))
+    else {
+        return Ok(plugin);
+    };
+    let line = conditional.place.line();
+    let message =
+        format!("`{plugin}` is enforced, but its use on line {line} lets requests past it");
+    let help = format!("use `{plugin}` without `match` and with `mode: enforce`");
+    Err(value.fail(message, help))
+}
