@@ -14,7 +14,7 @@ use storage::{BucketName, Documents};
 use crate::account::Directory;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
-use crate::matching::{Concern, Glob, Match, Operations, covers};
+use crate::matching::{Concern, Glob, Match, Mismatch, Operations, covers};
 use crate::places::Place;
 use crate::plugin::{Instance, Interest, LOADING, Plugin};
 use crate::run::Run;
@@ -38,6 +38,13 @@ pub struct Step {
     pub plugin: Arc<Plugin>,
     pub matching: Match,
     pub settings: serde_json::Value,
+    pub mode: Mode,
+}
+
+/// A step of a chain as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub plugin: String,
     pub mode: Mode,
 }
 
@@ -70,6 +77,8 @@ pub enum Fault {
 /// A step that is asked, with everything that can be known before a request.
 pub(crate) struct Link {
     pub(crate) plugin: Arc<Plugin>,
+    /// The index of the step that it was built from.
+    pub(crate) step: usize,
     pub(crate) shadow: bool,
     settings: String,
     /// What it is used for, whatever more it is interested in.
@@ -84,6 +93,8 @@ pub(crate) struct Link {
 pub struct Chain {
     pub(crate) links: Vec<Link>,
     pub(crate) outside: Arc<Outside>,
+    /// All steps, those too that are not asked.
+    uses: Vec<Use>,
     /// For every operation, by its number, the link that serves it.
     claimants: Vec<Option<usize>>,
     /// What S3 does not have, and by its number in this list the link that serves it.
@@ -135,6 +146,7 @@ impl Chain {
     ) -> Result<Arc<Self>, Vec<ChainError>> {
         let mut errors = Vec::new();
         let mut links = Vec::with_capacity(steps.len());
+        let uses = steps.iter().map(Use::of).collect();
         // By operation: which link, and which step that was.
         let mut claimants: Vec<Option<(usize, usize)>> = vec![None; Operation::ALL.len()];
         let mut sub_resources: Vec<SubResource> = Vec::new();
@@ -178,7 +190,7 @@ impl Chain {
                     }
                 }
             }
-            match Link::new(step, &outside) {
+            match Link::new(number, step, &outside) {
                 Ok(link) => links.push(link),
                 Err(fault) => errors.push(error(fault)),
             }
@@ -193,6 +205,7 @@ impl Chain {
         Ok(Arc::new(Self {
             links,
             outside,
+            uses,
             claimants,
             sub_resources,
             servants: servants.into_iter().map(|(link, _)| link).collect(),
@@ -204,10 +217,16 @@ impl Chain {
         Arc::new(Self {
             links: Vec::new(),
             outside: Outside::none(),
+            uses: Vec::new(),
             claimants: Vec::new(),
             sub_resources: Vec::new(),
             servants: Vec::new(),
         })
+    }
+
+    /// All steps that the chain was built from, in order.
+    pub fn uses(&self) -> &[Use] {
+        &self.uses
     }
 
     /// What is served here besides the sub-resources of S3.
@@ -245,8 +264,17 @@ impl fmt::Debug for Chain {
     }
 }
 
+impl Use {
+    fn of(step: &Step) -> Self {
+        Self {
+            plugin: step.plugin.name().to_owned(),
+            mode: step.mode,
+        }
+    }
+}
+
 impl Link {
-    fn new(step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
+    fn new(number: usize, step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
         let plugin = step.plugin;
         let manifest = plugin.manifest();
         let own = manifest
@@ -285,6 +313,7 @@ impl Link {
             .map_err(Fault::Settings)?;
         let link = Self {
             plugin,
+            step: number,
             shadow: step.mode == Mode::Shadow,
             settings,
             operations: Operations::listed(&step.matching.operations),
@@ -308,10 +337,15 @@ impl Link {
         query: &Query,
         bucket: Option<&BucketName>,
         documents: Option<&Documents>,
-    ) -> bool {
-        self.operations.meets(operations)
-            && self.concerns[phase as usize].holds(operations, headers, query, documents)
-            && covers(&self.buckets, bucket)
+    ) -> Result<(), Mismatch> {
+        if !self.operations.meets(operations) {
+            return Err(Mismatch::Operation);
+        }
+        self.concerns[phase as usize].holds(operations, headers, query, documents)?;
+        if !covers(&self.buckets, bucket) {
+            return Err(Mismatch::Bucket);
+        }
+        Ok(())
     }
 
     pub(crate) fn takes_part_in(&self, phase: Phase) -> bool {

@@ -17,6 +17,7 @@ use crate::matching::Match;
 use crate::plugin::{Instance, Plugin};
 use crate::run::{Identity, Run, Served};
 use crate::state::{Changes, Facts, Outside, Phase, Resource, Time};
+use crate::trace::Answer;
 
 /// One use of a plugin, outside of any chain.
 #[derive(Debug)]
@@ -55,7 +56,9 @@ impl Probe {
     /// below ask it in any case.
     pub fn concerns(&self, phase: Phase, question: &Question) -> bool {
         let run = question.run(&self.0);
-        self.0.links.iter().any(|link| run.concerns(link, phase))
+        let resource = question.resource.as_ref();
+        let mut links = self.0.links.iter();
+        links.any(|link| run.concerns(link, phase, resource).is_ok())
     }
 
     pub fn authenticate(&self, question: &Question) -> Result<Verdict<Identity>, Failure> {
@@ -103,7 +106,7 @@ impl Probe {
     }
 
     /// Asks in an instance of its own.
-    fn ask<T>(
+    fn ask<T: Answer>(
         &self,
         run: &mut Run,
         phase: Phase,

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -18,10 +18,11 @@ use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
-use crate::matching::Operations;
+use crate::matching::{Mismatch, Operations};
 use crate::output::Reply;
 use crate::plugin::Instance;
 use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, sanitise};
+use crate::trace::{Answer, Moment, Outcome, Part, Review, Said, Trace, Unasked};
 
 /// Who made a request.
 #[derive(Debug, Clone)]
@@ -52,6 +53,7 @@ pub struct Run {
     overlay: Overlay,
     /// One for each link of the chain.
     slots: Vec<Slot>,
+    trace: Trace,
 }
 
 enum Slot {
@@ -86,6 +88,7 @@ impl Run {
             resource,
             overlay: Overlay::default(),
             slots,
+            trace: Trace::default(),
         }
     }
 
@@ -94,8 +97,10 @@ impl Run {
     pub fn authenticate(&mut self) -> Result<Identity, s3::Error> {
         let phase = Phase::Authenticate;
         let chain = self.chain.clone();
+        self.trace.begin(phase, None);
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
+        let mut decided_by = None;
         for (index, link) in self.concerned(&chain, phase) {
             let assertion = self.call(index, link, phase, Bytes::new(), Instance::authenticate);
             let assertion = verdict(link, assertion);
@@ -106,6 +111,7 @@ impl Run {
                     self.report_denial(link, phase, error);
                 }
                 decided = assertion;
+                decided_by = Some(link.step);
                 break;
             }
         }
@@ -117,6 +123,11 @@ impl Run {
                 stream_key: None,
             }),
         };
+        let outcome = match &identity {
+            Ok(identity) => Outcome::Identified(identity.principal.clone()),
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        self.trace.end(outcome, decided_by);
         for (link, assertion) in shadows {
             match (assertion, &identity) {
                 (Verdict::Deny(error), Ok(_)) => {
@@ -148,8 +159,10 @@ impl Run {
         let phase = Phase::Authorize;
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
+        self.trace.begin(phase, self.resource.clone());
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
+        let mut decided_by = None;
         for (index, link) in self.concerned(&chain, phase) {
             let vote = self.call(index, link, phase, Bytes::new(), Instance::authorize);
             let vote = verdict(link, vote);
@@ -163,6 +176,7 @@ impl Run {
                 Verdict::Deny(error) => {
                     self.report_denial(link, phase, &error);
                     decided = Verdict::Deny(error);
+                    decided_by = Some(link.step);
                     break;
                 }
             }
@@ -178,11 +192,13 @@ impl Run {
                 _ => {}
             }
         }
-        match decided {
+        let decided = match decided {
             Verdict::Affirm(()) => Ok(()),
             Verdict::Deny(error) => Err(error),
             Verdict::Abstain => Err(s3::Code::AccessDenied.into()),
-        }
+        };
+        self.trace.end(Outcome::of(&decided), decided_by);
+        decided
     }
 
     /// Gives back all instances. Whoever is about to wait for the client calls
@@ -200,8 +216,11 @@ impl Run {
         let phase = Phase::Prepare;
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
+        self.trace.begin(phase, self.resource.clone());
         for (index, link) in self.concerned(&chain, phase) {
+            let before = self.overlay.clone();
             let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
+            self.trace.attached(self.overlay.since(&before));
             match verdict(link, prepared.map(Verdict::from)) {
                 Verdict::Abstain | Verdict::Affirm(()) => {}
                 Verdict::Deny(error) if link.shadow => {
@@ -209,10 +228,13 @@ impl Run {
                 }
                 Verdict::Deny(error) => {
                     self.report_denial(link, phase, &error);
+                    self.trace
+                        .end(Outcome::Refused(error.clone()), Some(link.step));
                     return Err(error);
                 }
             }
         }
+        self.trace.end(Outcome::Passed, None);
         self.rest();
         Ok(self.changes())
     }
@@ -222,12 +244,26 @@ impl Run {
         let phase = Phase::Serve;
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
+        self.trace.begin(phase, self.resource.clone());
         self.rest();
         let claimant = chain.claimant(&self.facts.head);
         let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
-        let Some((index, link)) = claimant.filter(|(_, link)| self.concerns(link, phase)) else {
-            return Err(s3::Code::NotImplemented.into());
+        let claimant =
+            claimant.filter(|(_, link)| self.concerns(link, phase, Some(resource)).is_ok());
+        let served = match claimant {
+            Some((index, link)) => self.serve_by(index, link, body),
+            None => Err(s3::Code::NotImplemented.into()),
         };
+        let outcome = match &served {
+            Ok(served) => Outcome::Served(served.status),
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        self.trace.end(outcome, claimant.map(|(_, link)| link.step));
+        served
+    }
+
+    fn serve_by(&mut self, index: usize, link: &Link, body: Bytes) -> Result<Served, s3::Error> {
+        let phase = Phase::Serve;
         let reply = self.call(index, link, phase, body, Instance::serve);
         self.rest();
         let reply = reply.map_err(|failure| {
@@ -244,6 +280,7 @@ impl Run {
     pub fn respond(&mut self, status: StatusCode) -> HeaderMap {
         let phase = Phase::Respond;
         let chain = self.chain.clone();
+        self.trace.begin(phase, self.resource.clone());
         self.rest();
         let mut added = HeaderMap::new();
         for (index, link) in self.concerned(&chain, phase).rev() {
@@ -261,8 +298,45 @@ impl Run {
                 Ok(_) | Err(_) => {}
             }
         }
+        self.trace.end(Outcome::Passed, None);
         self.rest();
         added
+    }
+
+    /// What the plugins were asked so far, and what they said.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The same, and why each of the other steps was not asked.
+    pub fn review(&self) -> Vec<Review> {
+        let moments = self.trace.moments();
+        moments
+            .map(|(moment, calls)| {
+                let part = |step| match calls.iter().find(|call| call.step == step) {
+                    Some(call) => Part::Asked(call.clone()),
+                    None => Part::Unasked(self.unasked(step, moment)),
+                };
+                Review {
+                    moment: moment.clone(),
+                    steps: (0..self.chain.uses().len()).map(part).collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// Why a step was not asked.
+    fn unasked(&self, step: usize, moment: &Moment) -> Unasked {
+        let Some(link) = self.chain.links.iter().find(|link| link.step == step) else {
+            return Unasked::Off;
+        };
+        let resource = moment.resource.as_deref();
+        match (moment.phase, self.concerns(link, moment.phase, resource)) {
+            (_, Err(mismatch)) => Unasked::Unmatched(mismatch),
+            (Phase::Serve, Ok(())) => Unasked::NoClaim,
+            (Phase::Respond, Ok(())) => Unasked::Failed,
+            (Phase::Authenticate | Phase::Authorize | Phase::Prepare, Ok(())) => Unasked::Decided,
+        }
     }
 
     /// A reply with all that was written in this request.
@@ -289,14 +363,19 @@ impl Run {
             .links
             .iter()
             .enumerate()
-            .filter(|(_, link)| self.concerns(link, phase))
+            .filter(|(_, link)| self.concerns(link, phase, self.resource.as_deref()).is_ok())
             .collect();
         concerned.into_iter()
     }
 
-    pub(crate) fn concerns(&self, link: &Link, phase: Phase) -> bool {
+    /// Whether a link wants to be called about this resource, and is wanted there.
+    pub(crate) fn concerns(
+        &self,
+        link: &Link,
+        phase: Phase,
+        resource: Option<&Resource>,
+    ) -> Result<(), Mismatch> {
         let head = &*self.facts.head;
-        let resource = self.resource.as_deref();
         let bucket = resource.and_then(|resource| resource.access.bucket.as_ref());
         let stored = resource.and_then(|resource| resource.bucket.as_deref());
         let operations = match resource {
@@ -317,7 +396,7 @@ impl Run {
 
     /// Calls a plugin in its instance, which it gets if it has none, and loses
     /// if it fails.
-    pub(crate) fn call<T>(
+    pub(crate) fn call<T: Answer>(
         &mut self,
         index: usize,
         link: &Link,
@@ -326,11 +405,16 @@ impl Run {
         export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Slot::Failed(failure) = &self.slots[index] {
-            return Err(failure.clone());
+            let failure = failure.clone();
+            let said = Said::Failed(failure.clone());
+            self.trace.called(link.step, said, Duration::ZERO);
+            return Err(failure);
         }
         let began = Instant::now();
         let answer = self.enter(index, link, phase, body, export);
-        link.meters[phase as usize].record(began.elapsed());
+        let took = began.elapsed();
+        link.meters[phase as usize].record(took);
+        self.trace.called(link.step, Said::of(&answer), took);
         if let Err(failure) = &answer {
             self.report_failure(link, phase, failure);
             // It is there still if there was no place to enter it.
