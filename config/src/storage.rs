@@ -202,14 +202,18 @@ impl Directories {
     /// A path below `base` for something that may not lie among the data.
     pub(crate) fn own_path(&self, value: &Value<'_>, base: &Path) -> Valid<PathBuf> {
         let path = path_below(value, base)?;
-        self.claim(value, &path, "place")?;
+        self.set_apart(value, &path)?;
         Ok(path)
     }
 
     fn claim(&self, value: &Value<'_>, path: &Path, what: &str) -> Valid<()> {
-        let mut claimed = self.claimed.borrow_mut();
         self.unique
             .claim(value, &path.display().to_string(), what)?;
+        self.set_apart(value, path)
+    }
+
+    fn set_apart(&self, value: &Value<'_>, path: &Path) -> Valid<()> {
+        let mut claimed = self.claimed.borrow_mut();
         for (other, at) in claimed.iter() {
             if other.starts_with(path) || path.starts_with(other) {
                 let (path, other) = (path.display(), other.display());

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    Config, Failure, FailureKind, Grant, Limits, Mode, Overrides, PluginLimits, PluginSource,
-    Reference, Secret,
+    Breaker, Config, Decisions, Failure, FailureKind, Grant, Limits, Mode, OnStart, Overrides,
+    PluginLimits, PluginSource, Reference, Secret, Who,
 };
 use s3::Operation;
 
@@ -23,7 +23,7 @@ fn every_example_is_without_mistakes() {
         }
         examples += 1;
     }
-    assert!(examples >= 4, "{examples} examples");
+    assert!(examples >= 5, "{examples} examples");
 }
 
 #[test]
@@ -96,6 +96,12 @@ accounts: [{id: me}]
     assert!(short.admin.is_none());
     for plugin in full.plugins.iter().chain(&short.plugins) {
         assert_eq!(plugin.limits, PluginLimits::default(), "{}", plugin.name);
+        assert_eq!(plugin.breaker, Some(Breaker::default()), "{}", plugin.name);
+    }
+    for config in [&short, &full] {
+        assert_eq!(config.decisions, Decisions::default());
+        let cache = config.storage.data.join("plugin-cache");
+        assert_eq!(config.plugin_cache, Some(cache));
     }
     let chain = |config: &Config| -> Vec<String> {
         config
@@ -198,6 +204,101 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     }
     assert_eq!(config.chain[2].place.path(), "buckets[0].insert[0]");
     assert_eq!(config.chain[3].place.path(), "chain[2]");
+}
+
+#[test]
+fn what_a_plugin_may_reach_and_what_its_failures_mean_is_read_in_full() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/services.yaml");
+    let config = Config::load(&path).unwrap();
+    let data = Path::new("/var/lib/sluice");
+    let ms = Duration::from_millis;
+
+    let opa = config.plugin("opa-bridge").unwrap();
+    assert_eq!(
+        opa.grants.iter().copied().collect::<Vec<_>>(),
+        [Grant::Http]
+    );
+    assert_eq!((opa.limits.cpu, opa.limits.wall), (ms(2), ms(250)));
+    let breaker = Breaker {
+        failures: 20,
+        clients: 5,
+        pause: Duration::from_secs(2),
+    };
+    assert_eq!(opa.breaker, Some(breaker));
+    assert_eq!(opa.on_failure.load, OnStart::Refuse);
+    let [endpoint] = opa.endpoints.as_slice() else {
+        panic!("{:?}", opa.endpoints);
+    };
+    assert_eq!(endpoint.name, "opa");
+    assert_eq!(endpoint.url, "http://127.0.0.1:8181/v1/data/s3/");
+    assert_eq!(endpoint.methods, ["POST"]);
+    assert_eq!((endpoint.timeout, endpoint.response), (ms(200), 16 << 10));
+    assert!(endpoint.private_addresses);
+    let [header] = endpoint.headers.as_slice() else {
+        panic!("{:?}", endpoint.headers);
+    };
+    assert_eq!(header.name, "authorization");
+    assert_eq!(header.reference, Reference::File(data.join("opa.token")));
+
+    let limit = config.plugin("rate-limit").unwrap();
+    assert_eq!(limit.breaker, None);
+    assert_eq!(limit.on_failure.load, OnStart::Serve(Failure::Open));
+    assert_eq!(limit.on_failure.settings, OnStart::Refuse);
+
+    let links = config.plugin("shared-links").unwrap();
+    assert_eq!(links.secrets[0].name, "links");
+    assert_eq!(
+        links.secrets[0].reference,
+        Reference::File(data.join("links.secret"))
+    );
+    assert_eq!(links.on_failure.load, OnStart::Serve(Failure::Deny));
+    let code = Failure::Answer(s3::Code::ServiceUnavailable);
+    assert_eq!(links.on_failure.settings, OnStart::Serve(code));
+
+    let matching = &config.chain[3].matching;
+    assert_eq!(matching.prefixes, ["invoices/", "credit-notes/"]);
+    assert_eq!(matching.principals, [Who::Role("uploader".to_owned())]);
+    assert_eq!(config.chain[4].matching.principals, [Who::Anonymous]);
+    assert_eq!(
+        config.chain[5].matching.headers[0].as_str(),
+        "x-link-signature"
+    );
+    assert_eq!(config.enforced, ["auth", "acl"]);
+    let decisions = Decisions {
+        file: Some("/var/log/sluice/decisions.jsonl".into()),
+        sample: 0.001,
+        keep: 10_000,
+        file_size: 256 << 20,
+    };
+    assert_eq!(config.decisions, decisions);
+    assert_eq!(config.plugin_cache, Some("/var/cache/sluice".into()));
+}
+
+#[test]
+fn what_depends_on_another_key_has_a_default_that_fits_it() {
+    let read = |plugin: &str| {
+        let text = format!(
+            "
+version: 1
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: me}}]
+plugins: {{a: {{source: builtin:a, {plugin}}}}}
+chain: [{{use: a}}]
+plugin_cache: off
+"
+        );
+        let config = Config::parse(&text, "defaults.yaml", Path::new("")).unwrap();
+        assert_eq!(config.plugin_cache, None);
+        config.plugins.into_iter().next().unwrap()
+    };
+    let wall = |plugin: &str| read(plugin).limits.wall;
+    assert_eq!(wall("limits: {cpu: 5ms}"), Duration::from_secs(1));
+    assert_eq!(wall("limits: {cpu: 3s}"), Duration::from_secs(3));
+    let clients = |plugin: &str| read(plugin).breaker.unwrap().clients;
+    assert_eq!(clients("breaker: {failures: 2}"), 2);
+    assert_eq!(clients("breaker: {failures: 5}"), 3);
+    // Given and empty is as good as left out.
+    assert!(read("endpoints: {}, secrets: {}").endpoints.is_empty());
 }
 
 #[test]

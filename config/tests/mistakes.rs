@@ -15,7 +15,7 @@ const SECTIONS: [(&str, &str); 6] = [
     ),
     (
         "accounts",
-        "accounts: [{id: me, keys: [{access_key: AKIAME, secret_key: sesame-sesame}]}]",
+        "accounts: [{id: me, roles: [auditor], keys: [{access_key: AKIAME, secret_key: sesame-sesame}]}]",
     ),
     (
         "plugins",
@@ -90,6 +90,8 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "plugins: {{auth: {{source: builtin:auth, {fields}}}, acl: {{source: builtin:acl}}}}"
         )
     };
+    let endpoint =
+        |fields: &str| plugin(&format!("grants: [http], endpoints: {{opa: {{{fields}}}}}"));
     let cases: &[Case<'_>] = &[
         // The top level.
         (
@@ -136,6 +138,70 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "version",
             "already on line 1",
             "keep one",
+        ),
+        // Decisions and the cache.
+        (
+            "decisions: {sample: 2}",
+            (7, 21),
+            "decisions.sample",
+            "a number from 0 to 1",
+            "0.01",
+        ),
+        (
+            "decisions: {sample: 1%}",
+            (7, 21),
+            "decisions.sample",
+            "not `1%`",
+            "0.01",
+        ),
+        (
+            "decisions: {keep: 100001}",
+            (7, 19),
+            "decisions.keep",
+            "out of range",
+            "0 to 100000",
+        ),
+        (
+            "decisions: {file_size: 1KiB}",
+            (7, 24),
+            "decisions.file_size",
+            "out of range",
+            "64KiB to 1TiB",
+        ),
+        (
+            "decisions: {file: a/log}",
+            (7, 19),
+            "decisions.file",
+            "inside of one another",
+            "own directory",
+        ),
+        (
+            "decisions: {flie: a}",
+            (7, 13),
+            "decisions.flie",
+            "unknown key",
+            "`file`",
+        ),
+        (
+            "plugin_cache: [a]",
+            (7, 15),
+            "plugin_cache",
+            "text is expected",
+            "write some text",
+        ),
+        (
+            "plugin_cache: b",
+            (7, 15),
+            "plugin_cache",
+            "inside of one another",
+            "own directory",
+        ),
+        (
+            "accounts: [{id: anonymous}]",
+            (4, 17),
+            "accounts[0].id",
+            "nobody signed",
+            "another id",
         ),
         // Listeners.
         (
@@ -492,6 +558,210 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "`SlowDown`",
         ),
         (
+            &plugin("limits: {cpu: 50ms, wall: 49ms}"),
+            (5, 66),
+            "plugins.auth.limits.wall",
+            "less than the 50ms of `cpu`",
+            "at least as long",
+        ),
+        (
+            &plugin("limits: {wall: 2m}"),
+            (5, 55),
+            "plugins.auth.limits.wall",
+            "out of range",
+            "1ms to 60s",
+        ),
+        (
+            &plugin("on_failure: {load: ignore}"),
+            (5, 59),
+            "plugins.auth.on_failure.load",
+            "no answer to a failure `ignore`",
+            "`refuse`",
+        ),
+        (
+            &plugin("on_failure: {trap: refuse}"),
+            (5, 59),
+            "plugins.auth.on_failure.trap",
+            "no answer to a failure `refuse`",
+            "`deny`",
+        ),
+        (
+            &plugin("on_failure: {settings: open}"),
+            (5, 63),
+            "plugins.auth.on_failure.settings",
+            "gets past it",
+            "accept_risk: true",
+        ),
+        (
+            &plugin("breaker: {failure: 3}"),
+            (5, 50),
+            "plugins.auth.breaker.failure",
+            "unknown key",
+            "`failures`",
+        ),
+        (
+            &plugin("breaker: {failures: 3, clients: 4}"),
+            (5, 72),
+            "plugins.auth.breaker.clients",
+            "cannot be those of 4 clients",
+            "at most as many",
+        ),
+        (
+            &plugin("breaker: {pause: 1ms}"),
+            (5, 57),
+            "plugins.auth.breaker.pause",
+            "out of range",
+            "100ms to 3600s",
+        ),
+        (
+            &plugin("breaker: on"),
+            (5, 49),
+            "plugins.auth.breaker",
+            "no breaker `on`",
+            "`off`",
+        ),
+        // What a plugin may reach.
+        (
+            &plugin("grants: [http]"),
+            (5, 48),
+            "plugins.auth.grants",
+            "there are no `endpoints`",
+            "or remove the grant",
+        ),
+        (
+            &plugin("grants: [secrets], secrets: {}"),
+            (5, 48),
+            "plugins.auth.grants",
+            "there are no `secrets`",
+            "or remove the grant",
+        ),
+        (
+            &plugin("endpoints: {opa: {url: \"https://opa.example.com/\"}}"),
+            (5, 51),
+            "plugins.auth.endpoints",
+            "not granted",
+            "add `http` to the `grants`",
+        ),
+        (
+            &plugin("secrets: {hook: {env: HOOK}}"),
+            (5, 49),
+            "plugins.auth.secrets",
+            "not granted",
+            "add `secrets` to the `grants`",
+        ),
+        (
+            &endpoint("url: \"ftp://x/\""),
+            (5, 79),
+            "plugins.auth.endpoints.opa.url",
+            "does not begin with `http://`",
+            "a host",
+        ),
+        (
+            &endpoint("url: \"https://x/?a=b\""),
+            (5, 79),
+            "plugins.auth.endpoints.opa.url",
+            "query belongs to the calls",
+            "no user",
+        ),
+        (
+            &endpoint("url: \"https://u@x/\""),
+            (5, 79),
+            "plugins.auth.endpoints.opa.url",
+            "a user and a password",
+            "no user",
+        ),
+        (
+            &endpoint("url: \"http://127.0.0.1:8181/\""),
+            (5, 79),
+            "plugins.auth.endpoints.opa.url",
+            "private network",
+            "private_addresses: true",
+        ),
+        (
+            &endpoint("methods: [POST]"),
+            (5, 73),
+            "plugins.auth.endpoints.opa",
+            "`url` is missing",
+            "https://HOST",
+        ),
+        (
+            &endpoint("url: \"https://x/\", methods: [get]"),
+            (5, 103),
+            "plugins.auth.endpoints.opa.methods[0]",
+            "no method `get`",
+            "`GET`",
+        ),
+        (
+            &endpoint("url: \"https://x/\", methods: []"),
+            (5, 102),
+            "plugins.auth.endpoints.opa.methods",
+            "empty",
+            "leave the key out",
+        ),
+        (
+            &endpoint("url: \"https://x/\", timeout: 31s"),
+            (5, 102),
+            "plugins.auth.endpoints.opa.timeout",
+            "out of range",
+            "30s",
+        ),
+        (
+            &endpoint("url: \"https://x/\", response: 2MiB"),
+            (5, 103),
+            "plugins.auth.endpoints.opa.response",
+            "out of range",
+            "1MiB",
+        ),
+        (
+            &endpoint("url: \"https://x/\", private_address: true"),
+            (5, 93),
+            "plugins.auth.endpoints.opa.private_address",
+            "unknown key",
+            "`private_addresses`",
+        ),
+        (
+            &endpoint("url: \"https://x/\", headers: {Authorization: a}"),
+            (5, 118),
+            "plugins.auth.endpoints.opa.headers.Authorization",
+            "in lower case",
+            "`authorization`",
+        ),
+        (
+            &endpoint("url: \"https://x/\", headers: {content-length: a}"),
+            (5, 119),
+            "plugins.auth.endpoints.opa.headers.content-length",
+            "the gateway itself",
+            "remove",
+        ),
+        (
+            &endpoint("url: \"https://x/\", headers: {authorization: \"a\\nb\"}"),
+            (5, 118),
+            "plugins.auth.endpoints.opa.headers.authorization",
+            "cannot be used",
+            "visible ASCII",
+        ),
+        (
+            &plugin("grants: [secrets], secrets: {\"a b\": {env: A}}"),
+            (5, 76),
+            "plugins.auth.secrets.\"a b\"",
+            "cannot name a secret",
+            "letters",
+        ),
+        (
+            &plugin("grants: [secrets], secrets: {a: {env: A, file: b}}"),
+            (5, 72),
+            "plugins.auth.secrets.a",
+            "exactly one of `env` and `file`",
+            "keep one",
+        ),
+        (
+            &plugin("grants: [secrets], secrets: {a: \"\"}"),
+            (5, 72),
+            "plugins.auth.secrets.a",
+            "cannot be used",
+            "1 to 4096",
+        ),
+        (
             "plugins: {auth: {source: builtin:auth}, acl: {source: builtin:acl}, \"a/b\": {source: builtin:x}}",
             (5, 76),
             "plugins.\"a/b\"",
@@ -540,6 +810,62 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "chain[0].match.buckets[0]",
             "not a pattern",
             "lower-case",
+        ),
+        (
+            "chain: [{use: auth, match: {prefix: [a]}}]",
+            (6, 29),
+            "chain[0].match.prefix",
+            "unknown key",
+            "`prefixes`",
+        ),
+        (
+            "chain: [{use: auth, match: {prefixes: [\"\"]}}]",
+            (6, 40),
+            "chain[0].match.prefixes[0]",
+            "begins with nothing",
+            "no pattern",
+        ),
+        (
+            "chain: [{use: auth, match: {principals: [nobody]}}]",
+            (6, 42),
+            "chain[0].match.principals[0]",
+            "there is no account `nobody`",
+            "`anonymous`, `me`",
+        ),
+        (
+            "chain: [{use: auth, match: {principals: [anonymus]}}]",
+            (6, 42),
+            "chain[0].match.principals[0]",
+            "there is no account `anonymus`",
+            "did you mean `anonymous`?",
+        ),
+        (
+            "chain: [{use: auth, match: {principals: [\"role:auditr\"]}}]",
+            (6, 42),
+            "chain[0].match.principals[0]",
+            "no account has the role `auditr`",
+            "did you mean `auditor`?",
+        ),
+        (
+            "chain: [{use: auth, match: {principals: [\"group:me\"]}}]",
+            (6, 42),
+            "chain[0].match.principals[0]",
+            "names nobody",
+            "role:NAME",
+        ),
+        (
+            "chain: [{use: auth, match: {headers: [X-Amz-Acl]}}]",
+            (6, 39),
+            "chain[0].match.headers[0]",
+            "in lower case",
+            "x-amz-acl",
+        ),
+        (
+            "chain: [{use: auth, match: {headers: [\"*\"]}}]",
+            (6, 39),
+            "chain[0].match.headers[0]",
+            "not the name of a header",
+            "its beginning",
         ),
         (
             "chain: [{use: auth, settings: {a: .nan}}]",
@@ -722,6 +1048,16 @@ fn a_report_never_shows_a_secret() {
         format!("accounts:\n- keys:\n  - secret_key:\n     [{secret}: {{\n"),
         format!(
             "accounts:\n- id: [a]\n  keys:\n  - access_key: AKIA\n    secret_key: |\n      {secret}\n"
+        ),
+        format!("plugins: {{auth: {{source: builtin:auth, secrets: {{a: {secret}}}}}}}"),
+        format!(
+            "plugins: {{auth: {{endpoints: {{a: {{headers: {{authorization: {secret}, b: [{secret}]}}}}}}}}}}"
+        ),
+        format!(
+            "plugins: {{auth: {{endpoints: {{a: {{haeders: {{authorization: {secret}}}}}}}}}}}"
+        ),
+        format!(
+            "plugins:\n  auth:\n    endpoints:\n      a:\n        headers:\n          a: x\n          b: y\n          x-api-key: \"{secret}\n"
         ),
     ] {
         let report = parse(&with(&section)).unwrap_err();
