@@ -1,5 +1,6 @@
 //! The whole configuration: where it comes from, and its top level.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +22,8 @@ const EMBEDDED: &str = "(embedded default)";
 
 #[derive(Debug)]
 pub struct Config {
-    name: String,
+    pub(crate) name: String,
+    pub(crate) parts: Parts,
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
     pub storage: Storage,
@@ -36,6 +38,20 @@ pub struct Config {
     pub decisions: Decisions,
     /// The folder of compiled code; `None` for none.
     pub plugin_cache: Option<PathBuf>,
+}
+
+/// Where the top-level parts of a file stand.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    all: Place,
+    by_name: BTreeMap<String, Place>,
+}
+
+impl Parts {
+    /// The place of a part, such as `decisions.file`, or else of the whole.
+    pub(crate) fn place(&self, name: &str) -> &Place {
+        self.by_name.get(name).unwrap_or(&self.all)
+    }
 }
 
 /// What the command line and the environment change.
@@ -205,6 +221,14 @@ fn top_level(
             },
         );
 
+    let mut by_name = fields.places();
+    let log = fields.get("decisions").and_then(|value| value.peek("file"));
+    by_name.extend(log.map(|log| (log.path().to_owned(), log.place())));
+    let parts = Parts {
+        all: root.place(),
+        by_name,
+    };
+
     version?;
     let Policy {
         plugins,
@@ -213,6 +237,7 @@ fn top_level(
     } = policy?;
     Ok(Config {
         name: name.to_owned(),
+        parts,
         listeners: listeners?,
         admin: admin?,
         storage: storage?,

@@ -19,6 +19,7 @@ mod plugin;
 mod policy;
 mod read;
 mod report;
+mod restart;
 mod server;
 mod storage;
 mod unit;

@@ -492,6 +492,14 @@ impl<'a> Fields<'a> {
         self.fields.get(name)
     }
 
+    /// Where the fields that are there stand.
+    pub(crate) fn places(&self) -> BTreeMap<String, Place> {
+        let fields = self.fields.iter();
+        fields
+            .map(|(name, value)| (name.clone(), value.place()))
+            .collect()
+    }
+
     pub(crate) fn optional<T>(
         &self,
         name: &str,

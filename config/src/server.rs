@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::read::{Valid, Value};
 use crate::report::{Diagnostic, Place};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     pub address: SocketAddr,
     /// The names under which buckets are addressed as `<bucket>.<domain>`, in lower case.
@@ -18,7 +18,7 @@ pub struct Listener {
     pub place: Place,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// A chain of certificates in PEM, that of the server first.
     pub certificate: PathBuf,
@@ -27,7 +27,7 @@ pub struct Tls {
     pub place: Place,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     pub connections: usize,
     pub header_bytes: usize,
@@ -55,7 +55,7 @@ impl Default for Limits {
 }
 
 /// The private listener for health and metrics.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     pub address: SocketAddr,
     pub place: Place,

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::read::{Invalid, Unique, Valid, Value};
 use crate::report::{Diagnostic, Place};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// Where everything lies that is named with a relative path below.
     pub data: PathBuf,
@@ -16,7 +16,7 @@ pub struct Storage {
 }
 
 /// Drives that hold the shards of the same objects.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriveSet {
     pub drives: Vec<PathBuf>,
     pub data_shards: u8,
