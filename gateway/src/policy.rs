@@ -93,7 +93,7 @@ fn load(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
             .collect(),
         limits: host::Limits {
             cpu: plugin.limits.cpu,
-            wall: host::Limits::default().wall.max(plugin.limits.cpu),
+            wall: plugin.limits.wall,
             memory: plugin.limits.memory,
             output: plugin.limits.output,
             host_calls: plugin.limits.host_calls,
@@ -151,28 +151,43 @@ fn build_step(step: &config::Step, plugins: &HashMap<&str, Arc<Plugin>>) -> Resu
     let plugin = plugins
         .get(step.plugin.as_str())
         .ok_or_else(|| complain(format!("there is no plugin `{}`", step.plugin)))?;
-    let config::Match {
-        operations,
-        buckets,
-        prefixes: _,
-        principals: _,
-        headers: _,
-    } = &step.matching;
-    let buckets = buckets.iter().map(|glob| host::Glob::parse(glob.as_str()));
     Ok(Step {
         plugin: Arc::clone(plugin),
-        matching: Match {
-            operations: operations.clone(),
-            buckets: buckets
-                .collect::<Result<_, _>>()
-                .map_err(|error| complain(error.to_string()))?,
-        },
+        matching: matching(&step.matching).map_err(complain)?,
         settings: step.settings.clone(),
         mode: match step.mode {
             config::Mode::Enforce => host::Mode::Enforce,
             config::Mode::Shadow => host::Mode::Shadow,
             config::Mode::Off => host::Mode::Off,
         },
+    })
+}
+
+fn matching(matching: &config::Match) -> Result<Match, String> {
+    let config::Match {
+        operations,
+        buckets,
+        prefixes,
+        principals,
+        headers,
+    } = matching;
+    let buckets = buckets.iter().map(|glob| host::Glob::parse(glob.as_str()));
+    let buckets = buckets.collect::<Result<_, _>>();
+    let headers = headers
+        .iter()
+        .map(|pattern| host::HeaderPattern::parse(pattern.as_str()));
+    let headers = headers.collect::<Result<_, _>>();
+    let principals = principals.iter().map(|who| match who {
+        config::Who::Anonymous => host::Who::Anonymous,
+        config::Who::Account(id) => host::Who::Account(id.clone()),
+        config::Who::Role(role) => host::Who::Role(role.clone()),
+    });
+    Ok(Match {
+        operations: operations.clone(),
+        buckets: buckets.map_err(|error| error.to_string())?,
+        prefixes: prefixes.clone(),
+        principals: principals.collect(),
+        headers: headers.map_err(|error| error.to_string())?,
     })
 }
 

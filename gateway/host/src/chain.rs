@@ -6,15 +6,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::HeaderMap;
 use metrics::Histogram;
-use s3::{Head, Operation, Query, SubResource};
-use storage::{BucketName, Documents};
+use s3::{Head, Operation, SubResource};
 
-use crate::account::Directory;
+use crate::account::{Directory, Principal};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
-use crate::matching::{Concern, Glob, Match, Mismatch, Operations, covers};
+use crate::matching::{Concerns, Match, Operations};
 use crate::places::Place;
 use crate::plugin::{Instance, Interest, LOADING, Plugin};
 use crate::run::Run;
@@ -70,6 +68,10 @@ pub enum Fault {
     Native { operation: Operation },
     #[error("it describes itself wrongly: {0}")]
     Manifest(String),
+    #[error(
+        "it is used for some principals only, and takes part in `authenticate`, which finds out who the principal is"
+    )]
+    Principals,
     #[error("it failed when it read its settings: {0}")]
     Failed(Failure),
 }
@@ -81,10 +83,7 @@ pub(crate) struct Link {
     pub(crate) step: usize,
     pub(crate) shadow: bool,
     settings: String,
-    /// What it is used for, whatever more it is interested in.
-    operations: Operations,
-    buckets: Vec<Glob>,
-    concerns: [Concern; Phase::ALL.len()],
+    pub(crate) concerns: Concerns,
     pub(crate) meters: [Histogram; Phase::ALL.len()],
     /// Instances between two requests, where they are reused.
     idle: Mutex<Vec<(Instance, Place)>>,
@@ -253,7 +252,12 @@ impl Chain {
 
     /// Begins a request.
     pub fn begin(self: &Arc<Self>, facts: Arc<Facts>) -> Run {
-        Run::new(self.clone(), facts)
+        self.begin_as(facts, Principal::Anonymous)
+    }
+
+    /// Begins a request of which it is known who made it.
+    pub fn begin_as(self: &Arc<Self>, facts: Arc<Facts>, principal: Principal) -> Run {
+        Run::amid(self.clone(), facts, principal, None)
     }
 }
 
@@ -289,13 +293,12 @@ impl Link {
             documents: Vec::new(),
         };
         let serves = (!claimed.operations.is_empty()).then_some(&claimed);
-        let mut concerns: [Concern; Phase::ALL.len()] = Default::default();
-        for interest in manifest.interests.iter().chain(serves) {
-            if let Some(concern) = concerns.get_mut(interest.phase as usize) {
-                concern
-                    .add(interest, plugin.name())
-                    .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
-            }
+        let interests = manifest.interests.iter().chain(serves);
+        let is_by_principal = !step.matching.principals.is_empty();
+        let concerns = Concerns::new(step.matching, interests, plugin.name())
+            .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
+        if is_by_principal && concerns.arise(Phase::Authenticate) {
+            return Err(Fault::Principals);
         }
         let meters = Phase::ALL.map(|phase| {
             let plugin = plugin.name().to_owned();
@@ -316,8 +319,6 @@ impl Link {
             step: number,
             shadow: step.mode == Mode::Shadow,
             settings,
-            operations: Operations::listed(&step.matching.operations),
-            buckets: step.matching.buckets,
             concerns,
             meters,
             idle: Mutex::default(),
@@ -325,31 +326,6 @@ impl Link {
         first.budget = link.plugin.limits().budget();
         link.keep(first);
         Ok(link)
-    }
-
-    /// Whether the plugin wants to be called, and is wanted, in any of these
-    /// operations.
-    pub(crate) fn concerned(
-        &self,
-        phase: Phase,
-        operations: Operations,
-        headers: &HeaderMap,
-        query: &Query,
-        bucket: Option<&BucketName>,
-        documents: Option<&Documents>,
-    ) -> Result<(), Mismatch> {
-        if !self.operations.meets(operations) {
-            return Err(Mismatch::Operation);
-        }
-        self.concerns[phase as usize].holds(operations, headers, query, documents)?;
-        if !covers(&self.buckets, bucket) {
-            return Err(Mismatch::Bucket);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn takes_part_in(&self, phase: Phase) -> bool {
-        self.concerns[phase as usize].arises()
     }
 
     /// An instance that is ready for a request.

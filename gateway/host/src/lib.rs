@@ -32,7 +32,7 @@ pub use chain::{Chain, ChainError, Fault, Mode, Step, Use};
 pub use failure::{Failure, FailureKind, FailurePolicy, OnFailure};
 pub use host::{Host, HostError, Settings};
 pub use limits::{Grant, Grants, Instances, Limits};
-pub use matching::{Glob, GlobError, Match, Mismatch};
+pub use matching::{Glob, GlobError, HeaderPattern, HeaderPatternError, Match, Mismatch, Who};
 pub use plugin::{Interest, LoadError, Manifest, Plugin, Source};
 pub use probe::{Probe, Question};
 pub use run::{Identity, Run, Served};

@@ -5,14 +5,17 @@
 //! not concerned costs a few nanoseconds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
-use s3::{Action, Operation, Query};
-use storage::{BucketName, Documents};
+use s3::{Action, Operation};
+use storage::{BucketName, Documents, ObjectKey};
 
+use crate::account::Principal;
 use crate::capability::documents::full_name;
 use crate::failure::Failure;
 use crate::plugin::Interest;
+use crate::state::{Facts, Phase, Resource};
 
 /// A pattern for bucket names: `*` stands for any text, `?` for any character.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,13 +78,172 @@ impl fmt::Display for Glob {
     }
 }
 
-/// What requests a use of a plugin is for; an empty list is for all.
+/// The name of a header in lower case, or the beginning of names with `*` after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderPattern(HeaderTest);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum HeaderTest {
+    Name(HeaderName),
+    Beginning(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0:?}` is not the name of a header in lower case, with `*` at most at its end")]
+pub struct HeaderPatternError(String);
+
+impl HeaderPattern {
+    pub fn parse(pattern: &str) -> Result<Self, HeaderPatternError> {
+        // The beginning of a name is a name.
+        let (name, is_whole) = match pattern.strip_suffix('*') {
+            Some(beginning) => (beginning, false),
+            None => (pattern, true),
+        };
+        let invalid = || HeaderPatternError(pattern.to_owned());
+        // HTTP would allow it in a name; here it could only be a mistake.
+        if name.contains('*') {
+            return Err(invalid());
+        }
+        let name = HeaderName::from_lowercase(name.as_bytes()).map_err(|_| invalid())?;
+        Ok(Self(if is_whole {
+            HeaderTest::Name(name)
+        } else {
+            HeaderTest::Beginning(name.as_str().to_owned())
+        }))
+    }
+
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
+        match &self.0 {
+            HeaderTest::Name(name) => headers.contains_key(name),
+            HeaderTest::Beginning(beginning) => headers
+                .keys()
+                .any(|name| name.as_str().starts_with(beginning.as_str())),
+        }
+    }
+}
+
+/// Some of those who make requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Whom no authenticator knows.
+    Anonymous,
+    /// The account with this id.
+    Account(String),
+    /// Every account with this role.
+    Role(String),
+}
+
+impl Who {
+    fn is(&self, principal: &Principal) -> bool {
+        match (self, principal) {
+            (Self::Anonymous, Principal::Anonymous) => true,
+            (Self::Account(id), Principal::Account(account)) => *id == account.id,
+            (Self::Role(role), Principal::Account(account)) => account.roles.contains(role),
+            (Self::Anonymous, Principal::Account(_))
+            | (Self::Account(_) | Self::Role(_), Principal::Anonymous) => false,
+        }
+    }
+}
+
+/// What requests a use of a plugin is for: one of each list has to fit, and an
+/// empty list is for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Match {
     /// In `authorize` an access counts as more than its operation, as it does
     /// for an [`Interest`].
     pub operations: Vec<Operation>,
     pub buckets: Vec<Glob>,
+    /// What the key of the object begins with. What is not about an object does
+    /// not fit.
+    pub prefixes: Vec<String>,
+    /// Unknown in `authenticate`, so that authenticators cannot have any.
+    pub principals: Vec<Who>,
+    /// Which headers the request has.
+    pub headers: Vec<HeaderPattern>,
+}
+
+/// A point of a request at which plugins may be called, with all that decides
+/// which of them it concerns.
+#[derive(Debug)]
+pub(crate) struct Occasion {
+    pub(crate) phase: Phase,
+    pub(crate) facts: Arc<Facts>,
+    /// `None` in `authenticate`, which finds out.
+    pub(crate) principal: Option<Principal>,
+    pub(crate) resource: Option<Arc<Resource>>,
+    operations: Operations,
+}
+
+impl Occasion {
+    pub(crate) fn new(
+        phase: Phase,
+        facts: Arc<Facts>,
+        principal: &Principal,
+        resource: Option<Arc<Resource>>,
+    ) -> Self {
+        let operation = facts.head.operation;
+        let operations = match &resource {
+            Some(resource) if phase == Phase::Authorize => {
+                Operations::counted(operation, resource.access.action)
+            }
+            _ => operation.into(),
+        };
+        Self {
+            phase,
+            principal: (phase != Phase::Authenticate).then(|| principal.clone()),
+            facts,
+            resource,
+            operations,
+        }
+    }
+
+    fn bucket(&self) -> Option<&BucketName> {
+        match &self.resource {
+            Some(resource) => resource.access.bucket.as_ref(),
+            None => self.facts.head.target.bucket(),
+        }
+    }
+
+    fn key(&self) -> Option<&ObjectKey> {
+        match &self.resource {
+            Some(resource) => resource.access.key.as_ref(),
+            None => self.facts.head.target.key(),
+        }
+    }
+
+    fn documents(&self) -> Option<&Documents> {
+        let resource = self.resource.as_ref()?;
+        Some(&resource.bucket.as_ref()?.documents)
+    }
+}
+
+impl Match {
+    /// The operations are looked at before, for all phases at once.
+    fn covers(&self, occasion: &Occasion) -> Result<(), Mismatch> {
+        let fits = |bucket: &BucketName| {
+            let mut globs = self.buckets.iter();
+            globs.any(|glob| glob.matches(bucket.as_str()))
+        };
+        if !self.buckets.is_empty() && !occasion.bucket().is_some_and(fits) {
+            return Err(Mismatch::Bucket);
+        }
+        let fits = |key: &ObjectKey| {
+            let mut prefixes = self.prefixes.iter();
+            prefixes.any(|prefix| key.as_str().starts_with(prefix.as_str()))
+        };
+        if !self.prefixes.is_empty() && !occasion.key().is_some_and(fits) {
+            return Err(Mismatch::Prefix);
+        }
+        let fits = |principal: &Principal| self.principals.iter().any(|one| one.is(principal));
+        if !self.principals.is_empty() && !occasion.principal.as_ref().is_some_and(fits) {
+            return Err(Mismatch::Principal);
+        }
+        let headers = &occasion.facts.head.headers;
+        if !self.headers.is_empty() && !self.headers.iter().any(|one| one.is_in(headers)) {
+            return Err(Mismatch::Header);
+        }
+        Ok(())
+    }
 }
 
 /// Why a request does not get to a plugin. What is tested later comes later.
@@ -91,6 +253,14 @@ pub enum Mismatch {
     Operation,
     /// The plugin takes no part in this phase.
     Phase,
+    /// The use of the plugin is not for this bucket.
+    Bucket,
+    /// The use of the plugin is not for this key, or for what has none.
+    Prefix,
+    /// The use of the plugin is not for this principal, or it is not known yet.
+    Principal,
+    /// The use of the plugin is for requests with other headers.
+    Header,
     /// The plugin takes part, but not in this operation.
     Interest,
     /// None of the headers is there that the plugin looks for.
@@ -99,8 +269,6 @@ pub enum Mismatch {
     InterestQuery,
     /// The bucket has none of the documents that the plugin looks for.
     InterestDocument,
-    /// The use of the plugin is not for this bucket.
-    Bucket,
 }
 
 /// A set of operations: one bit each.
@@ -126,7 +294,7 @@ impl Operations {
     /// one. So whoever watches DeleteObject is asked about each key of
     /// DeleteObjects, too. A part is not an object yet: to upload one is no
     /// PutObject.
-    pub(crate) fn counted(operation: Operation, action: Action) -> Self {
+    fn counted(operation: Operation, action: Action) -> Self {
         use Action as A;
         use Operation as O;
         let whole = match operation {
@@ -150,17 +318,19 @@ impl Operations {
         [whole, said]
             .into_iter()
             .flatten()
-            .fold(Self::from(operation), |set, one| {
-                Self(set.0 | Self::from(one).0)
-            })
+            .fold(Self::from(operation), |set, one| set.or(one.into()))
     }
 
     pub(crate) fn contains(self, operation: Operation) -> bool {
         self.meets(operation.into())
     }
 
-    pub(crate) fn meets(self, other: Self) -> bool {
+    fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -171,81 +341,76 @@ impl From<Operation> for Operations {
 }
 
 #[derive(Debug)]
-enum HeaderTest {
-    Name(HeaderName),
-    Beginning(String),
-}
-
-impl HeaderTest {
-    fn parse(name: &str) -> Result<Self, Failure> {
-        let invalid = || Failure::invalid(format!("`{name:?}` is not the name of a header"));
-        match name.strip_suffix('*') {
-            // The beginning of a name is a name.
-            Some(beginning) => HeaderName::from_lowercase(beginning.as_bytes())
-                .map(|beginning| Self::Beginning(beginning.as_str().to_owned())),
-            None => HeaderName::from_lowercase(name.as_bytes()).map(Self::Name),
-        }
-        .map_err(|_| invalid())
-    }
-
-    fn holds(&self, headers: &HeaderMap) -> bool {
-        match self {
-            Self::Name(name) => headers.contains_key(name),
-            Self::Beginning(beginning) => headers
-                .keys()
-                .any(|name| name.as_str().starts_with(beginning.as_str())),
-        }
-    }
-}
-
-#[derive(Debug)]
 struct Condition {
     operations: Operations,
-    headers: Vec<HeaderTest>,
+    headers: Vec<HeaderPattern>,
     queries: Vec<String>,
     /// With the plugin's name before them.
     documents: Vec<String>,
 }
 
-/// When a plugin is concerned in one phase: any of its conditions holds.
+/// When a use of a plugin is concerned.
+#[derive(Debug)]
+pub(crate) struct Concerns {
+    matching: Match,
+    /// What it is used for, whatever more it is interested in.
+    operations: Operations,
+    phases: [Concern; Phase::ALL.len()],
+}
+
+/// When it is in one phase: any of its conditions holds.
 #[derive(Debug, Default)]
-pub(crate) struct Concern {
+struct Concern {
+    /// Those of all conditions: what is looked at first, for requests differ in
+    /// nothing as often.
+    operations: Operations,
     conditions: Vec<Condition>,
 }
 
-impl Concern {
-    pub(crate) fn add(&mut self, interest: &Interest, plugin: &str) -> Result<(), Failure> {
-        let headers = interest.headers.iter();
-        let documents = interest.documents.iter();
-        self.conditions.push(Condition {
-            operations: Operations::listed(&interest.operations),
-            headers: headers
-                .map(|name| HeaderTest::parse(name))
-                .collect::<Result<_, _>>()?,
-            queries: interest.queries.clone(),
-            documents: documents
-                .map(|name| full_name(plugin, name))
-                .collect::<Result<_, _>>()?,
-        });
-        Ok(())
+impl Concerns {
+    /// A plugin has its documents under its name.
+    pub(crate) fn new<'i>(
+        matching: Match,
+        interests: impl IntoIterator<Item = &'i Interest>,
+        plugin: &str,
+    ) -> Result<Self, Failure> {
+        let operations = Operations::listed(&matching.operations);
+        let mut phases: [Concern; Phase::ALL.len()] = Default::default();
+        for interest in interests {
+            let condition = Condition::new(interest, plugin)?;
+            let concern = &mut phases[interest.phase as usize];
+            concern.operations = concern.operations.or(condition.operations);
+            concern.conditions.push(condition);
+        }
+        Ok(Self {
+            matching,
+            operations,
+            phases,
+        })
     }
 
-    /// Whether there is any condition under which it holds.
-    pub(crate) fn arises(&self) -> bool {
-        !self.conditions.is_empty()
+    /// Whether there is any request that it is called for in this phase.
+    pub(crate) fn arise(&self, phase: Phase) -> bool {
+        !self.phases[phase as usize].conditions.is_empty()
     }
 
-    /// Where none of the conditions holds: what the one failed at that held longest.
-    pub(crate) fn holds(
-        &self,
-        operations: Operations,
-        headers: &HeaderMap,
-        query: &Query,
-        documents: Option<&Documents>,
-    ) -> Result<(), Mismatch> {
-        let mut mismatch = Mismatch::Phase;
-        for condition in &self.conditions {
-            match condition.holds(operations, headers, query, documents) {
+    pub(crate) fn check(&self, occasion: &Occasion) -> Result<(), Mismatch> {
+        let concern = &self.phases[occasion.phase as usize];
+        if !self.operations.meets(occasion.operations) {
+            return Err(Mismatch::Operation);
+        }
+        // Most are not concerned for this reason: nothing else is looked at then.
+        if !concern.operations.meets(occasion.operations) {
+            return Err(match concern.conditions.is_empty() {
+                true => Mismatch::Phase,
+                false => Mismatch::Interest,
+            });
+        }
+        self.matching.covers(occasion)?;
+        // Where none holds: what the one failed at that held longest.
+        let mut mismatch = Mismatch::Interest;
+        for condition in &concern.conditions {
+            match condition.holds(occasion) {
                 Ok(()) => return Ok(()),
                 Err(other) => mismatch = mismatch.max(other),
             }
@@ -255,20 +420,32 @@ impl Concern {
 }
 
 impl Condition {
-    fn holds(
-        &self,
-        operations: Operations,
-        headers: &HeaderMap,
-        query: &Query,
-        documents: Option<&Documents>,
-    ) -> Result<(), Mismatch> {
-        let any_header = || self.headers.iter().any(|test| test.holds(headers));
-        let any_query = || self.queries.iter().any(|name| query.has(name));
+    fn new(interest: &Interest, plugin: &str) -> Result<Self, Failure> {
+        let headers = interest.headers.iter();
+        let documents = interest.documents.iter();
+        Ok(Self {
+            operations: Operations::listed(&interest.operations),
+            headers: headers
+                .map(|name| HeaderPattern::parse(name))
+                .collect::<Result<_, _>>()
+                .map_err(|error| Failure::invalid(error.to_string()))?,
+            queries: interest.queries.clone(),
+            documents: documents
+                .map(|name| full_name(plugin, name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn holds(&self, occasion: &Occasion) -> Result<(), Mismatch> {
+        let head = &occasion.facts.head;
+        let any_header = || self.headers.iter().any(|one| one.is_in(&head.headers));
+        let any_query = || self.queries.iter().any(|name| head.query.has(name));
         let any_document = || {
             let mut names = self.documents.iter();
-            documents.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
+            let stored = occasion.documents();
+            stored.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
         };
-        if !self.operations.meets(operations) {
+        if !self.operations.meets(occasion.operations) {
             Err(Mismatch::Interest)
         } else if !self.headers.is_empty() && !any_header() {
             Err(Mismatch::InterestHeader)
@@ -280,11 +457,6 @@ impl Condition {
             Ok(())
         }
     }
-}
-
-pub(crate) fn covers(buckets: &[Glob], bucket: Option<&BucketName>) -> bool {
-    buckets.is_empty()
-        || bucket.is_some_and(|bucket| buckets.iter().any(|glob| glob.matches(bucket.as_str())))
 }
 
 #[cfg(test)]
@@ -314,63 +486,6 @@ mod tests {
         }
         for pattern in ["", "A*", "a/b", "a b", "[ab]"] {
             assert!(Glob::parse(pattern).is_err(), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn a_plugin_is_concerned_where_all_conditions_of_an_interest_hold() {
-        let stored = |name: &str| Documents::from_iter([(name.to_owned(), Vec::new().into())]);
-        let operations = |list: &[Operation]| list.to_vec();
-        let headers = HeaderMap::from_iter([(
-            HeaderName::from_static("x-amz-grant-read"),
-            http::HeaderValue::from_static("id=1"),
-        )]);
-        let (put, get) = (Operation::PutObject, Operation::GetObject);
-        let none = Documents::default();
-        let (own, other) = (stored("acl/acl"), stored("cors/acl"));
-        type Case<'a> = (
-            Vec<Operation>,
-            &'a [&'a str],
-            &'a [&'a str],
-            &'a Documents,
-            bool,
-        );
-        let cases: [Case<'_>; 9] = [
-            (operations(&[]), &[], &[], &none, true),
-            (operations(&[put]), &[], &[], &none, true),
-            (operations(&[get]), &[], &[], &none, false),
-            (operations(&[put]), &["x-amz-grant-*"], &[], &none, true),
-            (
-                operations(&[put]),
-                &["x-amz-acl", "x-amz-grant-read"],
-                &[],
-                &none,
-                true,
-            ),
-            (operations(&[put]), &["x-amz-acl"], &[], &none, false),
-            (operations(&[put]), &[], &["acl"], &own, true),
-            (operations(&[put]), &[], &["acl"], &other, false),
-            (
-                operations(&[get]),
-                &["x-amz-grant-*"],
-                &["acl"],
-                &own,
-                false,
-            ),
-        ];
-        for (number, (operations, names, documents, stored, holds)) in cases.into_iter().enumerate()
-        {
-            let interest = Interest {
-                phase: crate::Phase::Authorize,
-                operations,
-                headers: names.iter().map(|&name| name.to_owned()).collect(),
-                queries: Vec::new(),
-                documents: documents.iter().map(|&name| name.to_owned()).collect(),
-            };
-            let mut concern = Concern::default();
-            concern.add(&interest, "acl").unwrap();
-            let found = concern.holds(put.into(), &headers, &Query::default(), Some(stored));
-            assert_eq!(found.is_ok(), holds, "{number}");
         }
     }
 

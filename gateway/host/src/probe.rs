@@ -55,10 +55,10 @@ impl Probe {
     /// Whether a request would get to the plugin in this phase. The methods
     /// below ask it in any case.
     pub fn concerns(&self, phase: Phase, question: &Question) -> bool {
-        let run = question.run(&self.0);
-        let resource = question.resource.as_ref();
+        let resource = question.resource.clone().map(Arc::new);
+        let occasion = question.run(&self.0).occasion(phase, resource);
         let mut links = self.0.links.iter();
-        links.any(|link| run.concerns(link, phase, resource).is_ok())
+        links.any(|link| link.concerns.check(&occasion).is_ok())
     }
 
     pub fn authenticate(&self, question: &Question) -> Result<Verdict<Identity>, Failure> {

@@ -18,7 +18,7 @@ use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
-use crate::matching::{Mismatch, Operations};
+use crate::matching::Occasion;
 use crate::output::Reply;
 use crate::plugin::Instance;
 use crate::state::{Call, Changes, Facts, Overlay, Phase, Resource, sanitise};
@@ -57,19 +57,15 @@ pub struct Run {
 }
 
 enum Slot {
-    /// What the instances before have left of the lines that a request may log.
+    /// The lines that the instances before have logged.
     Idle {
-        log_lines_left: u32,
+        log_lines: u32,
     },
     Live(Box<Instance>),
     Failed(Failure),
 }
 
 impl Run {
-    pub(crate) fn new(chain: Arc<Chain>, facts: Arc<Facts>) -> Self {
-        Self::amid(chain, facts, Principal::Anonymous, None)
-    }
-
     /// A run that has got to this point already.
     pub(crate) fn amid(
         chain: Arc<Chain>,
@@ -77,10 +73,8 @@ impl Run {
         principal: Principal,
         resource: Option<Arc<Resource>>,
     ) -> Self {
-        let slots = chain.links.iter().map(|link| Slot::Idle {
-            log_lines_left: link.plugin.limits().log_lines,
-        });
-        let slots = slots.collect();
+        let mut slots = Vec::new();
+        slots.resize_with(chain.links.len(), || Slot::Idle { log_lines: 0 });
         Self {
             chain,
             facts,
@@ -98,10 +92,14 @@ impl Run {
         let phase = Phase::Authenticate;
         let chain = self.chain.clone();
         self.trace.begin(phase, None);
+        let occasion = self.occasion(phase, None);
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
         let mut decided_by = None;
-        for (index, link) in self.concerned(&chain, phase) {
+        for (index, link) in chain.links.iter().enumerate() {
+            if link.concerns.check(&occasion).is_err() {
+                continue;
+            }
             let assertion = self.call(index, link, phase, Bytes::new(), Instance::authenticate);
             let assertion = verdict(link, assertion);
             if link.shadow {
@@ -146,7 +144,7 @@ impl Run {
         // The store is read next.
         for (index, link) in chain.links.iter().enumerate() {
             let later = [Phase::Authorize, Phase::Prepare];
-            if !later.into_iter().any(|phase| link.takes_part_in(phase)) {
+            if !later.into_iter().any(|phase| link.concerns.arise(phase)) {
                 self.release(index, link);
             }
         }
@@ -160,10 +158,14 @@ impl Run {
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
         self.trace.begin(phase, self.resource.clone());
+        let occasion = self.occasion(phase, self.resource.clone());
         let mut shadows = Vec::new();
         let mut decided = Verdict::Abstain;
         let mut decided_by = None;
-        for (index, link) in self.concerned(&chain, phase) {
+        for (index, link) in chain.links.iter().enumerate() {
+            if link.concerns.check(&occasion).is_err() {
+                continue;
+            }
             let vote = self.call(index, link, phase, Bytes::new(), Instance::authorize);
             let vote = verdict(link, vote);
             if link.shadow {
@@ -217,7 +219,11 @@ impl Run {
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
         self.trace.begin(phase, self.resource.clone());
-        for (index, link) in self.concerned(&chain, phase) {
+        let occasion = self.occasion(phase, self.resource.clone());
+        for (index, link) in chain.links.iter().enumerate() {
+            if link.concerns.check(&occasion).is_err() {
+                continue;
+            }
             let before = self.overlay.clone();
             let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
             self.trace.attached(self.overlay.since(&before));
@@ -245,11 +251,11 @@ impl Run {
         let chain = self.chain.clone();
         self.resource = Some(Arc::new(resource.clone()));
         self.trace.begin(phase, self.resource.clone());
+        let occasion = self.occasion(phase, self.resource.clone());
         self.rest();
         let claimant = chain.claimant(&self.facts.head);
         let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
-        let claimant =
-            claimant.filter(|(_, link)| self.concerns(link, phase, Some(resource)).is_ok());
+        let claimant = claimant.filter(|(_, link)| link.concerns.check(&occasion).is_ok());
         let served = match claimant {
             Some((index, link)) => self.serve_by(index, link, body),
             None => Err(s3::Code::NotImplemented.into()),
@@ -280,11 +286,14 @@ impl Run {
     pub fn respond(&mut self, status: StatusCode) -> HeaderMap {
         let phase = Phase::Respond;
         let chain = self.chain.clone();
+        self.resource = self.addressed();
         self.trace.begin(phase, self.resource.clone());
+        let occasion = self.occasion(phase, self.resource.clone());
         self.rest();
         let mut added = HeaderMap::new();
-        for (index, link) in self.concerned(&chain, phase).rev() {
-            if matches!(self.slots.get(index), Some(Slot::Failed(_))) {
+        for (index, link) in chain.links.iter().enumerate().rev() {
+            let failed = matches!(self.slots.get(index), Some(Slot::Failed(_)));
+            if failed || link.concerns.check(&occasion).is_err() {
                 continue;
             }
             let headers = self.call(index, link, phase, Bytes::new(), |instance| {
@@ -330,8 +339,8 @@ impl Run {
         let Some(link) = self.chain.links.iter().find(|link| link.step == step) else {
             return Unasked::Off;
         };
-        let resource = moment.resource.as_deref();
-        match (moment.phase, self.concerns(link, moment.phase, resource)) {
+        let occasion = self.occasion(moment.phase, moment.resource.clone());
+        match (moment.phase, link.concerns.check(&occasion)) {
             (_, Err(mismatch)) => Unasked::Unmatched(mismatch),
             (Phase::Serve, Ok(())) => Unasked::NoClaim,
             (Phase::Respond, Ok(())) => Unasked::Failed,
@@ -353,45 +362,32 @@ impl Run {
         self.overlay.clone().into_changes()
     }
 
-    /// The links that want to be called, with their numbers.
-    fn concerned<'c>(
-        &self,
-        chain: &'c Chain,
-        phase: Phase,
-    ) -> impl DoubleEndedIterator<Item = (usize, &'c Link)> + use<'c> {
-        let concerned: Vec<_> = chain
-            .links
-            .iter()
-            .enumerate()
-            .filter(|(_, link)| self.concerns(link, phase, self.resource.as_deref()).is_ok())
-            .collect();
-        concerned.into_iter()
+    pub(crate) fn occasion(&self, phase: Phase, resource: Option<Arc<Resource>>) -> Occasion {
+        Occasion::new(phase, self.facts.clone(), &self.principal, resource)
     }
 
-    /// Whether a link wants to be called about this resource, and is wanted there.
-    pub(crate) fn concerns(
-        &self,
-        link: &Link,
-        phase: Phase,
-        resource: Option<&Resource>,
-    ) -> Result<(), Mismatch> {
-        let head = &*self.facts.head;
-        let bucket = resource.and_then(|resource| resource.access.bucket.as_ref());
-        let stored = resource.and_then(|resource| resource.bucket.as_deref());
-        let operations = match resource {
-            Some(resource) if phase == Phase::Authorize => {
-                Operations::counted(head.operation, resource.access.action)
-            }
-            _ => head.operation.into(),
-        };
-        link.concerned(
-            phase,
-            operations,
-            &head.headers,
-            &head.query,
-            bucket.or(head.target.bucket()),
-            stored.map(|bucket| &bucket.documents),
-        )
+    /// What the operation addresses, as far as it is known; the access that was
+    /// decided last may have been about something else.
+    fn addressed(&self) -> Option<Arc<Resource>> {
+        let last = self.resource.as_ref()?;
+        let head = &self.facts.head;
+        let (bucket, key) = (head.target.bucket(), head.target.key());
+        if last.access.bucket.as_ref() == bucket && last.access.key.as_ref() == key {
+            return Some(last.clone());
+        }
+        Some(Arc::new(Resource {
+            access: s3::Access {
+                action: last.access.action,
+                bucket: bucket.cloned(),
+                key: key.cloned(),
+                version: head.version,
+            },
+            bucket: last
+                .bucket
+                .clone()
+                .filter(|last| Some(&last.name) == bucket),
+            object: None,
+        }))
     }
 
     /// Calls a plugin in its instance, which it gets if it has none, and loses
@@ -434,13 +430,13 @@ impl Run {
     ) -> Result<T, Failure> {
         let _place = link.plugin.admit()?;
         let slot = &mut self.slots[index];
-        if let Slot::Idle { log_lines_left } = *slot {
+        if let Slot::Idle { log_lines } = *slot {
             let mut instance = link.start(&self.chain.outside)?;
-            instance.store.data_mut().log_lines_left = log_lines_left;
+            instance.store.data_mut().log_lines = log_lines;
             *slot = Slot::Live(Box::new(instance));
         }
         // Out of its slot, it is dropped when the call fails.
-        let Slot::Live(mut instance) = mem::replace(slot, Slot::Idle { log_lines_left: 0 }) else {
+        let Slot::Live(mut instance) = mem::replace(slot, Slot::Idle { log_lines: 0 }) else {
             unreachable!("a plugin that failed is not entered");
         };
         instance.store.data_mut().call = Some(Call {
@@ -466,8 +462,8 @@ impl Run {
     fn release(&mut self, index: usize, link: &Link) {
         let slot = &mut self.slots[index];
         if let Slot::Live(instance) = slot {
-            let log_lines_left = instance.store.data().log_lines_left;
-            let idle = Slot::Idle { log_lines_left };
+            let log_lines = instance.store.data().log_lines;
+            let idle = Slot::Idle { log_lines };
             if let Slot::Live(instance) = mem::replace(slot, idle) {
                 link.keep(*instance);
             }

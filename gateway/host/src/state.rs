@@ -188,7 +188,8 @@ pub(crate) struct State {
     pub(crate) memory: Memory,
     pub(crate) clock: Clock,
     pub(crate) output_left: usize,
-    pub(crate) log_lines_left: u32,
+    /// How many lines were logged in this request.
+    pub(crate) log_lines: u32,
     host_calls_left: u32,
 }
 
@@ -203,7 +204,7 @@ impl State {
                 refused: false,
             },
             output_left: profile.limits.output,
-            log_lines_left: profile.limits.log_lines,
+            log_lines: 0,
             host_calls_left: profile.limits.host_calls,
             outside,
             profile,
@@ -221,7 +222,7 @@ impl State {
     pub(crate) fn reset(&mut self) {
         self.call = None;
         self.verified = None;
-        self.log_lines_left = self.profile.limits.log_lines;
+        self.log_lines = 0;
     }
 
     /// Begins a host call.

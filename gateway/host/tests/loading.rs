@@ -201,6 +201,23 @@ fn an_operation_is_served_by_one_plugin_and_native_ones_by_none() {
 }
 
 #[test]
+fn who_finds_out_the_principal_cannot_be_matched_by_it() {
+    let matched = |guest: Guest| {
+        guest.matching(host::Match {
+            principals: vec![host::Who::Anonymous],
+            ..host::Match::default()
+        })
+    };
+    let asserting = Guest::new().authenticate(|image| constant(image.abstain()));
+    faulty(
+        &[matched(Guest::allowing()), matched(asserting)],
+        &[
+            "step 1, plugin `test`: it is used for some principals only, and takes part in `authenticate`, which finds out who the principal is",
+        ],
+    );
+}
+
+#[test]
 fn all_faults_of_a_chain_are_told_at_once() {
     let picky = Guest::new()
         .named("picky")

@@ -7,7 +7,8 @@ use guest::{
     run,
 };
 use host::{
-    FailurePolicy, Glob, Grant, Match, Mode, OnFailure, Principal, Probe, Question, Time, Verdict,
+    Directory, FailurePolicy, Glob, Grant, HeaderPattern, Match, Mode, OnFailure, Part, Principal,
+    Probe, Question, Time, Unasked, Verdict, Who,
 };
 use http::{HeaderMap, StatusCode};
 use s3::sigv4::SigningKey;
@@ -273,6 +274,7 @@ fn who_is_not_concerned_is_not_asked() {
     let matching = |operations: &[Operation], bucket: &str| Match {
         operations: operations.to_vec(),
         buckets: vec![Glob::parse(bucket).unwrap()],
+        ..Match::default()
     };
     use Operation::{GetObject, PutObject};
     for (guest, asked) in [
@@ -293,6 +295,139 @@ fn who_is_not_concerned_is_not_asked() {
         let expected = if asked { "overload" } else { "ok" };
         let chain = chain(&[Guest::allowing(), guest.clone()]);
         assert_eq!(decide(&chain), expected, "{guest:?}");
+    }
+}
+
+#[test]
+fn a_use_is_for_those_requests_that_it_is_matched_with() {
+    use host::Mismatch as U;
+    let all = Match::default;
+    let prefixes = |list: &[&str]| Match {
+        prefixes: list.iter().map(|&prefix| prefix.to_owned()).collect(),
+        ..all()
+    };
+    let principals = |list: &[&Who]| Match {
+        principals: list.iter().map(|&who| who.clone()).collect(),
+        ..all()
+    };
+    let headers = |list: &[&str]| Match {
+        headers: list
+            .iter()
+            .map(|pattern| HeaderPattern::parse(pattern).unwrap())
+            .collect(),
+        ..all()
+    };
+    let buckets = |pattern: &str| Match {
+        buckets: vec![Glob::parse(pattern).unwrap()],
+        ..all()
+    };
+    let (alice, anyone) = (Who::Account("alice".to_owned()), Who::Anonymous);
+    let (role, other_role) = (
+        Who::Role("provisioner".to_owned()),
+        Who::Role("auditor".to_owned()),
+    );
+    let known = Principal::Account(guest::People.by_id("alice").unwrap());
+    let stranger = || Principal::Anonymous;
+    let (get, list) = ("/prod-a/logs/1", "/prod-a");
+    for (matching, principal, target, expected) in [
+        (all(), stranger(), get, Ok(())),
+        (prefixes(&["logs/"]), stranger(), get, Ok(())),
+        (prefixes(&["data/", "logs/"]), stranger(), get, Ok(())),
+        (prefixes(&["data/"]), stranger(), get, Err(U::Prefix)),
+        (prefixes(&["logs/1"]), stranger(), get, Ok(())),
+        (prefixes(&["logs/1/"]), stranger(), get, Err(U::Prefix)),
+        (prefixes(&["logs/"]), stranger(), list, Err(U::Prefix)),
+        (buckets("prod-*"), stranger(), list, Ok(())),
+        (buckets("test-*"), stranger(), list, Err(U::Bucket)),
+        (buckets("*"), stranger(), "/", Err(U::Bucket)),
+        (principals(&[&anyone]), stranger(), get, Ok(())),
+        (
+            principals(&[&anyone]),
+            known.clone(),
+            get,
+            Err(U::Principal),
+        ),
+        (principals(&[&alice]), known.clone(), get, Ok(())),
+        (principals(&[&alice]), stranger(), get, Err(U::Principal)),
+        (
+            principals(&[&other_role, &role]),
+            known.clone(),
+            get,
+            Ok(()),
+        ),
+        (principals(&[&role]), stranger(), get, Err(U::Principal)),
+        (
+            principals(&[&other_role]),
+            known.clone(),
+            get,
+            Err(U::Principal),
+        ),
+        (headers(&["x-amz-grant-*"]), stranger(), get, Ok(())),
+        (
+            headers(&["x-a", "x-amz-grant-read"]),
+            stranger(),
+            get,
+            Ok(()),
+        ),
+        (headers(&["x-amz-acl"]), stranger(), get, Err(U::Header)),
+        (headers(&["x-amz-grant"]), stranger(), get, Err(U::Header)),
+    ] {
+        // It is refused to get in, so that a request shows whether it came.
+        let guest = Guest::allowing().limits(|limits| limits.concurrency = 0);
+        let chain = chain(&[Guest::allowing(), guest.matching(matching.clone())]);
+        let facts = facts("GET", target);
+        let mut run = chain.begin_as(facts.clone(), principal);
+        let found = code(&run.authorize(&resource(&facts)));
+        let asked = if expected.is_ok() { "overload" } else { "ok" };
+        assert_eq!(found, asked, "{matching:?} {target}");
+        let review = run.review();
+        let why = match &review[0].steps[1] {
+            Part::Asked(_) => Ok(()),
+            Part::Unasked(Unasked::Unmatched(mismatch)) => Err(*mismatch),
+            other @ Part::Unasked(_) => panic!("{other:?}"),
+        };
+        assert_eq!(why, expected, "{matching:?} {target}");
+    }
+    for pattern in ["", "*", "X-Upper", "a*b", "a b", "a:"] {
+        assert!(HeaderPattern::parse(pattern).is_err(), "{pattern}");
+    }
+}
+
+#[test]
+fn each_key_is_matched_by_itself_and_a_response_by_the_request() {
+    let of_logs = Match {
+        prefixes: vec!["logs/".to_owned()],
+        ..Match::default()
+    };
+    let guest = Guest::denying("Own").respond(|image| constant(image.headers(&[("x-seen", "1")])));
+    let chain = chain(&[Guest::allowing(), guest.matching(of_logs)]);
+    let access = |key: &str| host::Resource {
+        access: s3::Access {
+            action: Action::DeleteObject,
+            bucket: Some(BucketName::parse("prod-a").unwrap()),
+            key: Some(ObjectKey::parse(key).unwrap()),
+            version: None,
+        },
+        bucket: Some(guest::bucket("prod-a")),
+        object: None,
+    };
+    let many = facts("POST", "/prod-a?delete");
+    let mut run = chain.begin(many.clone());
+    assert_eq!(code(&run.authorize(&access("data/1"))), "ok");
+    assert_eq!(code(&run.authorize(&access("logs/1"))), "Own");
+    assert_eq!(code(&run.authorize(&access("data/2"))), "ok");
+    // The request itself is about no key, whatever was decided last.
+    assert_eq!(code(&run.authorize(&access("logs/2"))), "Own");
+    assert!(run.respond(StatusCode::OK).is_empty());
+    // A copy is answered as one to its target, also when its source was refused.
+    for (target, source, seen) in [
+        ("/prod-a/logs/1", "data/1", 1),
+        ("/prod-a/data/1", "logs/1", 0),
+    ] {
+        let copy = facts_with("PUT", target, &[("x-amz-copy-source", "/prod-a/x")]);
+        let mut run = chain.begin(copy);
+        let _ = run.authorize(&access(source));
+        assert_eq!(run.respond(StatusCode::OK).len(), seen, "{target}");
     }
 }
 
@@ -351,7 +486,7 @@ fn what_is_watched_is_watched_within_other_operations_too() {
             .limits(|limits| limits.concurrency = 0);
         let by_match = Guest::denying("overload").matching(Match {
             operations: vec![watched],
-            buckets: Vec::new(),
+            ..Match::default()
         });
         for guest in [by_interest, by_match] {
             let chain = chain(&[Guest::allowing(), guest]);

@@ -67,6 +67,9 @@ fn unasked(why: Unasked) -> &'static str {
             Mismatch::InterestQuery => "query",
             Mismatch::InterestDocument => "document",
             Mismatch::Bucket => "bucket",
+            Mismatch::Prefix => "prefix",
+            Mismatch::Principal => "principal",
+            Mismatch::Header => "header",
         },
     }
 }

@@ -10,7 +10,7 @@ impl log::Host for State {
         self.enter()?;
         let plugin = self.profile.name.as_str();
         let request_id = self.request_id();
-        match self.log_lines_left {
+        match self.profile.limits.log_lines.saturating_sub(self.log_lines) {
             0 => return Ok(()),
             // One line tells that there were more, instead of the last.
             1 => {
@@ -30,7 +30,7 @@ impl log::Host for State {
                 }
             }
         }
-        self.log_lines_left -= 1;
+        self.log_lines += 1;
         Ok(())
     }
 }
