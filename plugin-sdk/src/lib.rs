@@ -115,6 +115,7 @@ mod plugin;
 mod request;
 #[doc(hidden)]
 pub mod runtime;
+pub mod setting;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod verdict;
@@ -124,6 +125,97 @@ pub use bindings::sluice::policy::types::{Action, Operation};
 pub use capability::{clock, counters, directory, documents, http, identity, log, secrets};
 pub use plugin::{Interest, Manifest, Phase, Plugin, Reply, Settings, SubResource};
 pub use request::{Access, Request, Tags, form_decoded, hex_digit};
+/// Makes a type readable from the settings of a plugin, with a JSON Schema that
+/// says the same.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluice_plugin::prelude::*;
+///
+/// /// Uploads wait their turn.
+/// #[derive(Debug, Settings)]
+/// struct Queue {
+///     /// How many may wait.
+///     #[setting(default = 16, min = 1, max = 1024)]
+///     waiting_max: u32,
+///     /// How long one waits.
+///     #[setting(default = "5s", max = "1m")]
+///     patience: Duration,
+///     /// Whom to let pass.
+///     #[setting(default = [])]
+///     vips: Vec<String>,
+///     order: Option<Order>,
+/// }
+///
+/// #[derive(Debug, PartialEq, Settings)]
+/// enum Order { FirstComeFirstServed, Shuffled }
+///
+/// let queue: Queue = Settings::from_json(r#"{"waiting_max": 4, "order": "shuffled"}"#).read().unwrap();
+/// assert_eq!((queue.waiting_max, queue.patience), (4, Duration::from_secs(5)));
+/// assert_eq!(queue.order, Some(Order::Shuffled));
+///
+/// let refused = Settings::from_json(r#"{"waiting_mox": 4}"#).read::<Queue>();
+/// assert_eq!(refused.unwrap_err(), "`waiting_mox` is not known; did you mean `waiting_max`?");
+/// ```
+///
+/// A field is of any type that is a [`Setting`](crate::setting::Setting):
+/// `bool`, integers, `f64`, `String`, `Duration` (as `100ms`, `5s`, `1m`, `2h`, `7d`),
+/// [`Size`](crate::setting::Size) (as `64KiB`), other types with this derive,
+/// and `Option`s and `Vec`s of them. Doc comments become the descriptions of the schema.
+///
+/// | `#[setting(..)]` | on | what it says |
+/// |---|---|---|
+/// | `default = ..` | fields | the value where the key is absent: a literal, or a list of them |
+/// | `default` | fields | the same, with the `Default` of the type |
+/// | `min = ..`, `max = ..` | numbers, durations, sizes | the least and the greatest value |
+/// | `min_len = ..`, `max_len = ..` | texts, lists | how many characters or elements |
+/// | `one_of = [..]` | texts, integers | the values that are allowed |
+/// | `rename = ".."` | fields, variants | its name in the file; otherwise that of the field, or of the variant in `snake_case` |
+/// | `check = path` | types | a `fn(&Self) -> Result<(), String>` that is asked last |
+#[doc(inline)]
+pub use sluice_plugin_macros::Settings;
+/// Makes a type the plugin of its crate: `#[plugin(..)]` on `impl Plugin for ..`.
+///
+/// It writes [`Plugin::manifest`](crate::Plugin::manifest) from what it is
+/// told and from the phases that the `impl` has; and
+/// [`Plugin::configure`](crate::Plugin::configure), unless that is there,
+/// which reads the type itself from the settings. Name and version are those of
+/// the package. It says `export!`, too.
+///
+/// ```
+/// use sluice_plugin::prelude::*;
+///
+/// /// Uploads must carry a tag.
+/// #[derive(Settings)]
+/// struct RequireTag {
+///     /// The tag.
+///     #[setting(min_len = 1)]
+///     key: String,
+/// }
+///
+/// #[plugin(operations = [PutObject, CreateMultipartUpload])]
+/// impl Plugin for RequireTag {
+///     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
+///         match request.tags().get(&self.key) {
+///             Some(value) if !value.is_empty() => Vote::Abstain,
+///             _ => deny(AccessDenied).because(format!("tag `{}` is required", self.key)),
+///         }
+///     }
+/// }
+/// ```
+///
+/// | argument | what it says |
+/// |---|---|
+/// | `operations = [..]` | concerned only in these [`Operation`](crate::Operation)s |
+/// | `headers = [".."]`, `queries = [".."]` | only where one of these headers, or query parameters, is present |
+/// | `documents = [".."]` | only where the bucket has one of these documents |
+/// | `authorize(..)`, and so on | these conditions for this phase, in place of those above; a phase given twice is asked when either holds |
+/// | `claims = [..]` | operations that `serve` answers |
+/// | `sub_resources = [bucket("legal-notice", [GetSubResource])]` | sub-resources that S3 does not have, of a `bucket` or an `object`, which `serve` answers |
+/// | `settings = Type` | the type whose schema the manifest has, where `configure` is written by hand |
+/// | `name = ".."`, `version = ".."` | in place of those of the package |
+#[doc(inline)]
+pub use sluice_plugin_macros::plugin;
 pub use verdict::{Account, Authentication, Code, Denial, Principal, Vote, deny};
 
 /// What a plugin uses: `use sluice_plugin::prelude::*;`
@@ -131,7 +223,7 @@ pub mod prelude {
     pub use crate::documents::Scope;
     pub use crate::{
         Access, Account, Action, Authentication, Code, Denial, Interest, Manifest, Operation,
-        Phase, Plugin, Principal, Reply, Request, Settings, Vote, deny, export,
+        Phase, Plugin, Principal, Reply, Request, Settings, Vote, deny, export, plugin,
     };
     pub use crate::{clock, counters, directory, documents, http, identity, secrets};
     // So that a refusal reads `deny(AccessDenied)`.

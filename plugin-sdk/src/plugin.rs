@@ -6,6 +6,7 @@ use crate::bindings::sluice::policy::types;
 pub use types::{Interest, Manifest, Phase, Reply, SubResource};
 
 use crate::request::{Access, Request};
+use crate::setting::{self, Setting};
 use crate::verdict::{Authentication, Denial, Vote};
 use types::{Operation, Scope};
 
@@ -64,7 +65,12 @@ impl<'a> Settings<'a> {
         Self(json)
     }
 
-    /// The settings as a value of the plugin's own type.
+    /// The settings as a value of a type with `#[derive(Settings)]`.
+    pub fn read<T: Setting>(self) -> Result<T, String> {
+        setting::read(self.0).map_err(|fault| fault.to_text())
+    }
+
+    /// The settings as a value of a type that `serde` can read.
     pub fn parse<T: DeserializeOwned>(self) -> Result<T, String> {
         let json = if self.0.is_empty() { "{}" } else { self.0 };
         serde_json::from_str(json).map_err(|error| {
@@ -144,6 +150,11 @@ impl Manifest {
             operations: operations.into_iter().collect(),
         });
         self
+    }
+
+    /// The JSON Schema of a type with `#[derive(Settings)]`.
+    pub fn settings<T: Setting>(self) -> Self {
+        self.settings_schema(&setting::schema::whole(T::ABOUT, T::schema))
     }
 
     /// The JSON Schema of the settings.

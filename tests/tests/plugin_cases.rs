@@ -285,6 +285,8 @@ fn head(request: &Request) -> Head {
         },
     };
     head.operation = s3::Operation::parse(&name(request.operation)).unwrap();
+    // Which sub-resources there are beyond those of S3 depends on the plugins.
+    head.sub_resource.clone_from(&request.sub_resource);
     head
 }
 

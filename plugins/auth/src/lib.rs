@@ -13,7 +13,6 @@ mod date;
 mod query;
 mod v2;
 
-use serde::Deserialize;
 use sluice_plugin::identity::Failure;
 use sluice_plugin::prelude::*;
 
@@ -21,15 +20,17 @@ use claim::{Claim, Place, Signed};
 use query::Query;
 
 /// Authenticates by signature, version 4 or 2.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Settings)]
 pub struct Auth {
-    regions: Option<Vec<String>>,
+    /// The regions that a signature may be scoped to; `any` stands for all.
+    #[setting(default = ["us-east-1"], min_len = 1)]
+    regions: Vec<String>,
+    /// How far the clock of a client may be off, in seconds.
+    #[setting(default = 900, min = 1, max = 604800)]
     max_skew_s: u64,
+    #[setting(default = "presigned")]
     signature_v2: v2::Accepted,
 }
-
-const REGION: &str = "us-east-1";
 
 /// As long as a presigned URL may be valid.
 const WEEK_S: u64 = 7 * 24 * 60 * 60;
@@ -37,36 +38,19 @@ const WEEK_S: u64 = 7 * 24 * 60 * 60;
 /// What is longer is not echoed in the error document.
 const ECHO_LEN_MAX: usize = 16 * 1024;
 
-export!(Auth);
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self {
-            regions: None,
-            max_skew_s: 15 * 60,
-            signature_v2: v2::Accepted::Presigned,
-        }
-    }
-}
-
+// What has none of these is anonymous, as `Signed::read` has it.
+#[plugin(
+    name = "auth",
+    authenticate(headers = ["authorization"]),
+    authenticate(queries = [
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Signature",
+        "AWSAccessKeyId",
+        "Signature",
+    ]),
+)]
 impl Plugin for Auth {
-    fn manifest() -> Manifest {
-        Manifest::new("auth", env!("CARGO_PKG_VERSION"))
-            .on(Phase::Authenticate, [])
-            .settings_schema(include_str!("../settings.schema.json"))
-    }
-
-    fn configure(settings: Settings<'_>) -> Result<Self, String> {
-        let plugin: Self = settings.parse_or_default()?;
-        if plugin.regions.as_ref().is_some_and(Vec::is_empty) {
-            return Err("`regions` is empty: name one, or leave it out".to_owned());
-        }
-        if !(1..=WEEK_S).contains(&plugin.max_skew_s) {
-            return Err("`max_skew_s` must be between one second and a week".to_owned());
-        }
-        Ok(plugin)
-    }
-
     fn authenticate(&self, request: &Request) -> Authentication {
         match self.identify(request) {
             Ok(Some(account)) => Authentication::Account(account),
@@ -179,18 +163,10 @@ impl Auth {
                 ],
             )));
         }
-        let expected = match &self.regions {
-            Some(regions) => regions.first().map_or(REGION, String::as_str),
-            None => REGION,
-        };
-        let known = match &self.regions {
-            Some(regions) => {
-                let mut regions = regions.iter();
-                regions.any(|region| *region == claim.region || region == "any")
-            }
-            None => claim.region == REGION,
-        };
+        let mut regions = self.regions.iter();
+        let known = regions.any(|region| *region == claim.region || region == "any");
         if !known {
+            let expected = self.regions.first().map_or("", String::as_str);
             let what = joined(
                 "",
                 &[
@@ -311,17 +287,20 @@ mod tests {
         check("", None);
         check("{}", None);
         check(r#"{"regions": ["eu-central-1", "any"]}"#, None);
-        check(r#"{"regions": []}"#, Some("`regions` is empty"));
-        check(r#"{"region": "eu"}"#, Some("unknown field `region`"));
+        check(r#"{"regions": []}"#, Some("`regions` must not be empty"));
+        check(
+            r#"{"region": "eu"}"#,
+            Some("`region` is not known; did you mean `regions`?"),
+        );
         check(r#"{"max_skew_s": 1}"#, None);
         check(r#"{"signature_v2": "off"}"#, None);
         check(r#"{"signature_v2": "all"}"#, None);
         check(
             r#"{"signature_v2": "header"}"#,
-            Some("unknown variant `header`"),
+            Some("`signature_v2` must be one of `off`, `presigned`, `all`"),
         );
         check(r#"{"max_skew_s": 0}"#, Some("`max_skew_s`"));
         check(r#"{"max_skew_s": 604801}"#, Some("`max_skew_s`"));
-        check(r#"{"max_skew_s": -1}"#, Some("invalid value"));
+        check(r#"{"max_skew_s": -1}"#, Some("out of range"));
     }
 }

@@ -5,7 +5,6 @@
 //! be among them that make another operation of a request or stand for a header:
 //! nobody may add them to somebody else's URL.
 
-use serde::Deserialize;
 use sluice_plugin::form_decoded;
 use sluice_plugin::prelude::*;
 
@@ -13,14 +12,13 @@ use crate::claim::{Place, header};
 use crate::date;
 use crate::query::Query;
 
-/// Where a signature of version 2 is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Where signatures of version 2 are accepted: `presigned`, which is what today's
+/// clients make by themselves, means in URLs; `all` means in the Authorization
+/// header as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Settings)]
 pub(crate) enum Accepted {
     Off,
-    /// In a URL: what today's clients do by themselves.
     Presigned,
-    /// In the header as well.
     All,
 }
 
@@ -106,7 +104,15 @@ impl Claim {
             request.bucket().as_deref(),
             request.key().as_deref(),
         );
-        push_sub_resources(&mut out, query);
+        // One that S3 does not have is in no list of what is signed.
+        let own = match request.operation() {
+            Operation::GetSubResource
+            | Operation::PutSubResource
+            | Operation::PostSubResource
+            | Operation::DeleteSubResource => request.sub_resource(),
+            _ => None,
+        };
+        push_sub_resources(&mut out, query, own.as_deref());
         out
     }
 }
@@ -182,11 +188,26 @@ fn push_resource(out: &mut String, path: &str, bucket: Option<&str>, key: Option
     out.push_str(path);
 }
 
-fn push_sub_resources(out: &mut String, query: &str) {
+/// `own` is a sub-resource of a plugin: it changes what is asked for, so it is
+/// signed like those of S3, in its place among them.
+fn push_sub_resources(out: &mut String, query: &str, own: Option<&str>) {
     let sent: Vec<_> = parameters(query).collect();
     let mut separator = '?';
-    for known in SUB_RESOURCES {
-        for (_, value) in sent.iter().filter(|(name, _)| name == known) {
+    let (before, after) = match own {
+        Some(own) => {
+            let at = SUB_RESOURCES.partition_point(|known| *known < own);
+            SUB_RESOURCES.split_at_checked(at).unwrap_or_default()
+        }
+        None => (SUB_RESOURCES, &[][..]),
+    };
+    let own = own.filter(|own| after.first() != Some(own));
+    for known in before
+        .iter()
+        .copied()
+        .chain(own)
+        .chain(after.iter().copied())
+    {
+        for (_, value) in sent.iter().filter(|(name, _)| *name == known) {
             out.push(separator);
             separator = '&';
             out.push_str(known);
@@ -271,9 +292,14 @@ mod tests {
     fn the_query_is_signed_where_it_changes_what_is_asked() {
         let check = |query: &str, expected: &str| {
             let mut out = String::new();
-            push_sub_resources(&mut out, query);
+            push_sub_resources(&mut out, query, Some("legal-notice"));
             assert_eq!(out, expected, "{query}");
         };
+        check("legal-notice&x=1", "?legal-notice");
+        check(
+            "website&legal-notice=a%20b&acl",
+            "?acl&legal-notice=a b&website",
+        );
         check("", "");
         check("prefix=a&AWSAccessKeyId=b&Expires=1&Signature=c", "");
         check("versionId=1&acl&x=y", "?acl&versionId=1");
@@ -284,6 +310,10 @@ mod tests {
             "?response-content-type=a/b c d&response-expires=b",
         );
         check("versionId=2&versionId=1", "?versionId=2&versionId=1");
+        let mut out = String::new();
+        push_sub_resources(&mut out, "legal-notice&website", None);
+        push_sub_resources(&mut out, "website&acl", Some("acl"));
+        assert_eq!(out, "?website?acl&website");
         assert!(SUB_RESOURCES.is_sorted());
     }
 

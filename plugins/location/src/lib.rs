@@ -4,22 +4,19 @@
 //! because clients derive the region to sign for from it and then sign for the
 //! one they are configured with. `response: region` names the region instead.
 
-use serde::Deserialize;
 use sluice_plugin::prelude::*;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Settings)]
 struct Choices {
-    #[serde(default)]
+    /// The empty constraint, or the region.
+    #[setting(default = "empty")]
     response: Response,
     /// What `response: region` answers.
     region: Option<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Settings)]
 enum Response {
-    #[default]
     Empty,
     Region,
 }
@@ -30,18 +27,10 @@ pub struct Location {
     constraint: String,
 }
 
-export!(Location);
-
+#[plugin(name = "location", claims = [GetBucketLocation], settings = Choices)]
 impl Plugin for Location {
-    fn manifest() -> Manifest {
-        Manifest::new("location", env!("CARGO_PKG_VERSION"))
-            .on(Phase::Serve, [Operation::GetBucketLocation])
-            .claims([Operation::GetBucketLocation])
-            .settings_schema(include_str!("../settings.schema.json"))
-    }
-
     fn configure(settings: Settings<'_>) -> Result<Self, String> {
-        let choices: Choices = settings.parse_or_default()?;
+        let choices: Choices = settings.read()?;
         let constraint = match (choices.response, choices.region) {
             (Response::Empty, None) => String::new(),
             (Response::Region, Some(region)) if is_region(&region) => region,

@@ -1,35 +1,17 @@
-//! A plugin of a third party: uploads must carry a tag.
+//! Uploads must carry a tag.
 
-use serde::Deserialize;
 use sluice_plugin::prelude::*;
 
-/// The settings, and the whole state: which tag.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Uploads must carry a tag.
+#[derive(Debug, Settings)]
 pub struct RequireTag {
+    /// The tag that an upload must carry.
+    #[setting(min_len = 1)]
     key: String,
 }
 
-export!(RequireTag);
-
+#[plugin(operations = [PutObject, CreateMultipartUpload])]
 impl Plugin for RequireTag {
-    fn manifest() -> Manifest {
-        Manifest::new("require-tag", env!("CARGO_PKG_VERSION"))
-            .on(
-                Phase::Authorize,
-                [Operation::PutObject, Operation::CreateMultipartUpload],
-            )
-            .settings_schema(include_str!("../settings.schema.json"))
-    }
-
-    fn configure(settings: Settings<'_>) -> Result<Self, String> {
-        let plugin: Self = settings.parse()?;
-        if plugin.key.is_empty() {
-            return Err("`key` must name a tag".to_owned());
-        }
-        Ok(plugin)
-    }
-
     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
         match request.tags().get(&self.key) {
             Some(value) if !value.is_empty() => Vote::Abstain,
@@ -65,12 +47,11 @@ mod tests {
             let refused = RequireTag::configure(Settings::from_json(settings)).unwrap_err();
             assert_eq!(refused, message, "{settings}");
         };
-        check("", "missing field `key`");
-        check("{}", "missing field `key`");
-        check(r#"{"key": ""}"#, "`key` must name a tag");
+        check("", "`key` is missing");
+        check(r#"{"key": ""}"#, "`key` must not be empty");
         check(
             r#"{"key": "a", "tag": "b"}"#,
-            "unknown field `tag`, expected `key`",
+            "`tag` is not known; known are `key`",
         );
     }
 
