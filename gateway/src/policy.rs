@@ -91,6 +91,7 @@ fn load(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
             .iter()
             .filter_map(|grant| host::Grant::parse(grant.name()))
             .collect(),
+        services: host::Services::default(),
         limits: host::Limits {
             cpu: plugin.limits.cpu,
             wall: plugin.limits.wall,

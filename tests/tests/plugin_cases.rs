@@ -14,7 +14,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use host::{
     Account, Changes, Credential, Directory, Facts, FailurePolicy, Grant, Host, Instances, Limits,
-    Phase, Principal, Probe, Question, Resource, Secret, Settings, Source, Time, Verdict,
+    Phase, Principal, Probe, Question, Resource, Scenery, Secret, Services, Settings, Source, Time,
+    Verdict,
 };
 use http::{HeaderMap, StatusCode};
 use s3::{Access, Head, Query, Target};
@@ -91,6 +92,7 @@ fn check(folder: &str, grants: &[Grant]) {
         component: std::fs::read(component(name)).unwrap(),
         digest: None,
         grants: BTreeSet::from_iter(grants.iter().copied()),
+        services: Services::default(),
         limits: Limits::default(),
         on_failure: FailurePolicy::default(),
         instances: Instances::Fresh,
@@ -101,8 +103,10 @@ fn check(folder: &str, grants: &[Grant]) {
         let probe = Probe::new(
             plugin.clone(),
             case.settings.clone(),
-            Arc::new(Accounts(request.directory.clone())),
-            Time::At(Timestamp(request.now_ms)),
+            Scenery::new(
+                Arc::new(Accounts(request.directory.clone())),
+                Time::At(Timestamp(request.now_ms)),
+            ),
         );
         let probe = probe.unwrap_or_else(|faults| panic!("{}: {faults:?}", case.name));
         let question = question(name, case, request);

@@ -14,7 +14,7 @@ mod generated {
 }
 
 pub(crate) use generated::sluice::policy::{
-    access, clock, directory, documents, identity, log, request, types,
+    access, clock, counters, directory, documents, http, identity, log, request, secrets, types,
 };
 pub(crate) use generated::{Plugin, PluginPre};
 

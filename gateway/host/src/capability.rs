@@ -2,11 +2,14 @@
 
 mod access;
 mod clock;
+pub(crate) mod counters;
 mod directory;
 pub(crate) mod documents;
+pub(crate) mod http;
 pub(crate) mod identity;
 mod log;
 mod request;
+mod secrets;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -35,6 +38,13 @@ pub(crate) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
                 bindings::directory::add_to_linker::<_, Own>(linker, |state| state)?;
             }
             Grant::Clock => bindings::clock::add_to_linker::<_, Own>(linker, |state| state)?,
+            Grant::Counters => {
+                bindings::counters::add_to_linker::<_, Own>(linker, |state| state)?;
+            }
+            Grant::Http => bindings::http::add_to_linker::<_, Own>(linker, |state| state)?,
+            Grant::Secrets => {
+                bindings::secrets::add_to_linker::<_, Own>(linker, |state| state)?;
+            }
         }
     }
     Ok(())

@@ -13,9 +13,11 @@ use crate::capability;
 use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
+use crate::outbound::{Offline, Outbound};
 use crate::places::Places;
 use crate::plugin::{Instance, LOADING, LoadError, Manifest, Plugin, Source};
-use crate::state::{Outside, Phase, Profile, State};
+use crate::reach::{Counts, Reach};
+use crate::state::{Outside, Phase, Profile, State, Time};
 use crate::throttle::Throttle;
 
 /// The bounds of all plugins together.
@@ -32,6 +34,8 @@ pub struct Settings {
     pub memory_keep_resident: usize,
     pub stack_len_max: usize,
     pub component_len_max: usize,
+    /// What leads plugins to the services that they may call.
+    pub outbound: Arc<dyn Outbound>,
 }
 
 impl Default for Settings {
@@ -42,6 +46,7 @@ impl Default for Settings {
             memory_keep_resident: 256 << 10,
             stack_len_max: 512 << 10,
             component_len_max: 64 << 20,
+            outbound: Arc::new(Offline),
         }
     }
 }
@@ -55,6 +60,8 @@ pub struct Host {
     engine: Engine,
     settings: Settings,
     code: Mutex<HashMap<[u8; 32], Spot>>,
+    /// By the name of the plugin. They outlive it for as long as they count.
+    counts: Mutex<HashMap<String, Arc<Counts>>>,
     /// For instances that wait for their next request.
     idle: Arc<Places>,
 }
@@ -83,6 +90,7 @@ impl Host {
             idle: Places::new(settings.instances_max / IDLE_SHARE),
             settings,
             code: Mutex::default(),
+            counts: Mutex::default(),
         }))
     }
 
@@ -106,7 +114,9 @@ impl Host {
                     reason: format!("{error:#}"),
                 })?;
         let pre = self.link(&source, &code)?;
+        let outbound = self.settings.outbound.clone();
         let profile = Arc::new(Profile {
+            reach: Reach::new(source.services, outbound, self.counts(&source.name)),
             name: source.name,
             grants: source.grants,
             limits: source.limits,
@@ -139,6 +149,14 @@ impl Host {
             idle: self.idle.clone(),
             complaints: Throttle::default(),
         }))
+    }
+
+    /// What the plugin of this name has counted.
+    fn counts(&self, name: &str) -> Arc<Counts> {
+        let now_ms = Time::Real.elapsed_ms();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|_, counts| Arc::strong_count(counts) > 1 || !counts.are_idle(now_ms));
+        counts.entry(name.to_owned()).or_default().clone()
     }
 
     fn check(&self, source: &Source) -> Result<(), LoadError> {

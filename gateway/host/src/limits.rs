@@ -13,16 +13,22 @@ pub enum Grant {
     Identity,
     Directory,
     Clock,
+    Counters,
+    Http,
+    Secrets,
 }
 
 pub type Grants = BTreeSet<Grant>;
 
 impl Grant {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::Documents,
         Self::Identity,
         Self::Directory,
         Self::Clock,
+        Self::Counters,
+        Self::Http,
+        Self::Secrets,
     ];
 
     /// As it is written in the configuration, which is also the name of the interface.
@@ -32,6 +38,9 @@ impl Grant {
             Self::Identity => "identity",
             Self::Directory => "directory",
             Self::Clock => "clock",
+            Self::Counters => "counters",
+            Self::Http => "http",
+            Self::Secrets => "secrets",
         }
     }
 

@@ -12,6 +12,7 @@ use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places};
+use crate::reach::Services;
 use crate::state::{Outside, Phase, Profile, State};
 use crate::throttle::Throttle;
 
@@ -25,6 +26,7 @@ pub struct Source {
     /// The SHA-256 that the component must have.
     pub digest: Option<[u8; 32]>,
     pub grants: Grants,
+    pub services: Services,
     pub limits: Limits,
     pub on_failure: FailurePolicy,
     pub instances: Instances,
@@ -36,6 +38,7 @@ impl std::fmt::Debug for Source {
             .field("name", &self.name)
             .field("component_len", &self.component.len())
             .field("grants", &self.grants)
+            .field("services", &self.services)
             .field("limits", &self.limits)
             .field("on_failure", &self.on_failure)
             .field("instances", &self.instances)

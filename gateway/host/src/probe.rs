@@ -9,14 +9,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::account::{Directory, Principal};
+use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::chain::{Chain, Fault, Mode, Step};
 use crate::failure::Failure;
 use crate::matching::Match;
 use crate::plugin::{Instance, Plugin};
+use crate::reach::Scenery;
 use crate::run::{Identity, Run, Served};
-use crate::state::{Changes, Facts, Outside, Phase, Resource, Time};
+use crate::state::{Changes, Facts, Outside, Phase, Resource};
 use crate::trace::Answer;
 
 /// One use of a plugin, outside of any chain.
@@ -33,12 +34,12 @@ pub struct Question {
 }
 
 impl Probe {
-    /// Starts the plugin once and gives it its settings.
+    /// Starts the plugin once and gives it its settings. It reaches what the
+    /// scenery has, and nothing that it was loaded with.
     pub fn new(
         plugin: Arc<Plugin>,
         settings: serde_json::Value,
-        directory: Arc<dyn Directory>,
-        time: Time,
+        scenery: Scenery,
     ) -> Result<Self, Vec<Fault>> {
         let step = Step {
             plugin,
@@ -46,7 +47,7 @@ impl Probe {
             settings,
             mode: Mode::Enforce,
         };
-        match Chain::build(vec![step], Outside::new(directory, time)) {
+        match Chain::build(vec![step], Outside::of(scenery)) {
             Ok(chain) => Ok(Self(chain)),
             Err(errors) => Err(errors.into_iter().map(|error| error.fault).collect()),
         }

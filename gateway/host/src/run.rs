@@ -446,6 +446,7 @@ impl Run {
             resource: self.resource.clone(),
             body,
             overlay: self.overlay.clone(),
+            shadow: link.shadow,
         });
         let answer = export(&mut instance)?;
         // What a shadow writes is not kept, nor what a plugin wrote that failed.

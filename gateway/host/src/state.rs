@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use storage::{Amendment, Bucket, Object, Timestamp};
@@ -19,6 +19,7 @@ use crate::capability::identity::KeyCache;
 use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
+use crate::reach::{Reach, Scenery};
 
 /// What is known of a request before any policy has seen it.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ pub(crate) struct Profile {
     pub(crate) name: String,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
+    pub(crate) reach: Reach,
 }
 
 /// What a plugin reaches beyond its request, the same for all plugins of a chain.
@@ -95,6 +97,8 @@ pub(crate) struct Outside {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) keys: KeyCache,
     pub(crate) time: Time,
+    /// Instead of what the plugin reaches itself.
+    reach: Option<Reach>,
 }
 
 /// What the clock of a plugin shows.
@@ -106,12 +110,33 @@ pub enum Time {
     At(Timestamp),
 }
 
+impl Time {
+    /// Milliseconds since some moment: nobody can set this clock back.
+    pub(crate) fn elapsed_ms(self) -> u64 {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::Real => u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Self::At(time) => time.0,
+        }
+    }
+}
+
 impl Outside {
     pub(crate) fn new(directory: Arc<dyn Directory>, time: Time) -> Arc<Self> {
         Arc::new(Self {
             directory,
             keys: KeyCache::default(),
             time,
+            reach: None,
+        })
+    }
+
+    pub(crate) fn of(scenery: Scenery) -> Arc<Self> {
+        Arc::new(Self {
+            directory: scenery.directory.clone(),
+            keys: KeyCache::default(),
+            time: scenery.time,
+            reach: Some(Reach::given(scenery)),
         })
     }
 
@@ -177,6 +202,8 @@ pub(crate) struct Call {
     /// The body of the request, in `serve` only.
     pub(crate) body: Bytes,
     pub(crate) overlay: Overlay,
+    /// Its answer does not count.
+    pub(crate) shadow: bool,
 }
 
 pub(crate) struct State {
@@ -246,9 +273,13 @@ impl State {
 
     /// For how long a host call may wait. One that has waited asks again, so that
     /// its answer is not used when it came too late.
-    #[expect(dead_code, reason = "no call waits yet")]
     pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
         self.clock.left()
+    }
+
+    /// What the plugin reaches beyond the gateway.
+    pub(crate) fn reach(&self) -> &Reach {
+        self.outside.reach.as_ref().unwrap_or(&self.profile.reach)
     }
 
     /// Accounts for bytes that the guest handed to the host.

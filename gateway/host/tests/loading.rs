@@ -59,6 +59,43 @@ fn an_import_without_its_grant_is_named() {
     load(asking.grant(Grant::Clock).source()).unwrap();
 }
 
+#[test]
+fn every_capability_is_granted_by_its_name() {
+    for (grant, function, signature) in [
+        (
+            Grant::Counters,
+            "add",
+            "(param i32 i32 i64 i64) (result i64)",
+        ),
+        (Grant::Secrets, "hmac-sha256", "(param i32 i32 i32 i32 i32)"),
+        (
+            Grant::Http,
+            "fetch",
+            "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+        ),
+    ] {
+        // What is imported and not used would not be in the component.
+        let arguments: String = signature
+            .split(['(', ')', ' '])
+            .skip_while(|word| *word != "param")
+            .take_while(|word| *word != "result")
+            .filter(|word| matches!(*word, "i32" | "i64"))
+            .map(|word| format!("({word}.const 0)"))
+            .collect();
+        let call = match signature.contains("result") {
+            true => format!("(drop (call ${function} {arguments}))"),
+            false => format!("(call ${function} {arguments})"),
+        };
+        let asking = Guest::new()
+            .import(grant.name(), function, signature)
+            .authorize(|image| format!("{call} {}", constant(image.abstain())));
+        let import = format!("sluice:policy/{grant}@0.1.0");
+        let needed = format!("needs the grant `{grant}`");
+        refused(asking.source(), &[&import, &needed]);
+        load(asking.grant(grant).source()).unwrap();
+    }
+}
+
 /// A component that imports this, and nothing else of interest.
 fn importing(import: &str) -> Source {
     let component = format!("(component (import \"{import}\" (instance)))");

@@ -8,7 +8,7 @@ use guest::{
 };
 use host::{
     Directory, FailurePolicy, Glob, Grant, HeaderPattern, Match, Mode, OnFailure, Part, Principal,
-    Probe, Question, Time, Unasked, Verdict, Who,
+    Probe, Question, Scenery, Time, Unasked, Verdict, Who,
 };
 use http::{HeaderMap, StatusCode};
 use s3::sigv4::SigningKey;
@@ -667,8 +667,7 @@ fn a_probe_shows_what_a_plugin_says_itself() {
         let probe = Probe::new(
             guest.load(guest::host()),
             serde_json::Value::Null,
-            Arc::new(guest::People),
-            Time::Real,
+            Scenery::new(Arc::new(guest::People), Time::Real),
         );
         let probe = probe.unwrap();
         let question = Question {
@@ -721,8 +720,7 @@ fn the_clock_of_a_probe_shows_the_time_that_it_is_given() {
         let probe = Probe::new(
             punctual.load(guest::host()),
             serde_json::Value::Null,
-            Arc::new(guest::People),
-            time,
+            Scenery::new(Arc::new(guest::People), time),
         );
         let vote = probe.unwrap().authorize(&Question {
             facts: get.clone(),

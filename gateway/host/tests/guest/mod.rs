@@ -14,8 +14,8 @@ use std::sync::{Arc, OnceLock};
 
 use host::{
     Account, Chain, Credential, Directory, Facts, FailureKind, FailurePolicy, Grant, Host,
-    Instances, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret, Settings,
-    Source, Step,
+    Instances, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret, Services,
+    Settings, Source, Step,
 };
 use s3::{Head, Operation};
 use storage::{Bucket, BucketName, Documents, Timestamp, Versioning};
@@ -50,7 +50,7 @@ impl Image {
         [self.place(text), text.len()]
     }
 
-    fn pairs(&mut self, pairs: &[(&str, &str)]) -> [usize; 2] {
+    pub(crate) fn pairs(&mut self, pairs: &[(&str, &str)]) -> [usize; 2] {
         let mut words = Vec::new();
         for (name, value) in pairs {
             words.extend(self.text(name));
@@ -128,6 +128,7 @@ pub(crate) struct Guest {
     start: Option<String>,
     bodies: BTreeMap<&'static str, String>,
     grants: BTreeSet<Grant>,
+    services: Services,
     limits: Limits,
     on_failure: FailurePolicy,
     instances: Instances,
@@ -154,6 +155,7 @@ impl Guest {
             start: None,
             bodies: BTreeMap::new(),
             grants: BTreeSet::new(),
+            services: Services::default(),
             limits: Limits {
                 // The tests share the processor; where the time is the point,
                 // it is set.
@@ -260,6 +262,11 @@ impl Guest {
 
     pub(crate) fn grant(mut self, grant: Grant) -> Self {
         self.grants.insert(grant);
+        self
+    }
+
+    pub(crate) fn services(mut self, services: Services) -> Self {
+        self.services = services;
         self
     }
 
@@ -372,6 +379,7 @@ impl Guest {
             component: self.component(),
             digest: None,
             grants: self.grants.clone(),
+            services: self.services.clone(),
             limits: self.limits.clone(),
             on_failure: self.on_failure.clone(),
             instances: self.instances,
