@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::account::{self, Account, Reference, Secret};
 use crate::chain::Step;
 use crate::decisions::{self, Decisions};
+use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::policy::{self, Around, Policy};
 use crate::read::{self, Complaints, Fields, Valid, Value};
@@ -23,6 +24,7 @@ const EMBEDDED: &str = "(embedded default)";
 #[derive(Debug)]
 pub struct Config {
     pub(crate) name: String,
+    pub(crate) origin: Origin,
     pub(crate) parts: Parts,
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
@@ -104,17 +106,20 @@ impl Config {
             Report::from(place.complain("the file is not UTF-8 text", "save it as UTF-8"))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
-        Self::read(text, &name, base, overrides)
+        let origin = Origin::File(path.to_owned(), overrides.clone());
+        Self::read(text, &name, base, overrides, origin)
     }
 
     /// Reads a text; relative paths in it start at `base`.
     pub fn parse(text: &str, name: &str, base: &Path) -> Result<Self, Report> {
-        Self::read(text, name, base, &Overrides::default())
+        let origin = Origin::Text(text.to_owned(), base.to_owned());
+        Self::read(text, name, base, &Overrides::default(), origin)
     }
 
     /// The configuration of a gateway that was given none.
     pub fn embedded(overrides: &Overrides) -> Result<Self, Report> {
-        Self::read(DEFAULT, EMBEDDED, Path::new(""), overrides)
+        let origin = Origin::Embedded(overrides.clone());
+        Self::read(DEFAULT, EMBEDDED, Path::new(""), overrides, origin)
     }
 
     /// The text of the embedded configuration, with comments.
@@ -159,11 +164,17 @@ impl Config {
         self.storage.missing_drives()
     }
 
-    fn read(text: &str, name: &str, base: &Path, overrides: &Overrides) -> Result<Self, Report> {
+    fn read(
+        text: &str,
+        name: &str,
+        base: &Path,
+        overrides: &Overrides,
+        origin: Origin,
+    ) -> Result<Self, Report> {
         let complaints = Complaints::default();
         let root = read::document(text, name, &complaints)?;
         let default = read::document(DEFAULT, EMBEDDED, &complaints)?;
-        let config = top_level(&root, &default, name, base, overrides);
+        let config = top_level(&root, &default, name, base, overrides, origin);
         complaints.settle(config)
     }
 }
@@ -174,6 +185,7 @@ fn top_level(
     name: &str,
     base: &Path,
     overrides: &Overrides,
+    origin: Origin,
 ) -> Valid<Config> {
     let fields = root.fields(FIELDS)?;
     let version = fields.required("version", "1", |value| {
@@ -237,6 +249,7 @@ fn top_level(
     } = policy?;
     Ok(Config {
         name: name.to_owned(),
+        origin,
         parts,
         listeners: listeners?,
         admin: admin?,

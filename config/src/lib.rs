@@ -15,6 +15,7 @@ mod decisions;
 mod endpoint;
 mod failure;
 mod matching;
+mod origin;
 mod plugin;
 mod policy;
 mod read;

@@ -10,6 +10,7 @@ impl Config {
     pub fn restart_needed(&self, old: &Config) -> Vec<Diagnostic> {
         let Self {
             name: _,
+            origin: _,
             parts,
             listeners,
             admin,

@@ -243,3 +243,55 @@ fn a_key_from_the_environment_follows_the_rules_of_keys() {
     let report = config.credentials().unwrap_err();
     assert!(report.diagnostics[0].help.contains("8 to 128"), "{report}");
 }
+
+#[test]
+fn a_configuration_is_read_again_from_where_it_came_with_the_same_overrides() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = directory.path();
+    let path = base.join("sluice.yaml");
+    let text = |region: &str| {
+        format!(
+            "version: 1
+region: {region}
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: root, keys: [{{access_key: {{file: access}}, secret_key: sesame-sesame}}]}}]
+plugins:
+  auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  acl:
+    source: 'file:acl.wasm'
+    grants: [secrets, http]
+    secrets: {{pepper: {{file: pepper}}}}
+    endpoints: {{opa: {{url: 'https://opa.test/', headers: {{authorization: {{file: token}}}}}}}}
+chain: [{{use: auth}}, {{use: acl}}]
+"
+        )
+    };
+    fs::write(&path, text("eu-west-1")).unwrap();
+    let overrides = Overrides {
+        data: Some(base.join("elsewhere")),
+        ..Overrides::default()
+    };
+    let first = Config::load_with(&path, &overrides).unwrap();
+    fs::write(&path, text("eu-west-2")).unwrap();
+    let second = first.reread().unwrap();
+    assert_eq!(
+        (&*first.region, &*second.region),
+        ("eu-west-1", "eu-west-2")
+    );
+    assert_eq!(second.storage.data, base.join("elsewhere"));
+    assert_eq!(second.path(), Some(&*path));
+    let files = second.reloaded_files().into_iter().collect::<Vec<_>>();
+    let expected = [
+        "acl.wasm",
+        "elsewhere/access",
+        "elsewhere/pepper",
+        "elsewhere/token",
+        "sluice.yaml",
+    ];
+    assert_eq!(files, expected.map(|name| base.join(name)));
+
+    // What came from no file is what it was.
+    let parsed = Config::parse(&text("us-east-1"), "test.yaml", base).unwrap();
+    assert_eq!(parsed.reread().unwrap().region, "us-east-1");
+    assert_eq!(parsed.path(), None);
+}
