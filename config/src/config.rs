@@ -21,7 +21,7 @@ use crate::storage::{self, Directories, Storage};
 const DEFAULT: &str = include_str!("../examples/default.yaml");
 const EMBEDDED: &str = "(embedded default)";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) name: String,
     pub(crate) origin: Origin,

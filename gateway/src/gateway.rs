@@ -1,33 +1,44 @@
-//! What every request needs: the store, the chain of plugins, and few facts of the configuration.
+//! What outlives every configuration: the generation that requests begin with,
+//! and what all of them share.
 
 use std::fmt;
 use std::sync::Arc;
 
-use host::{Chain, Directory};
-use storage::Store;
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use crate::body::BUFFERS_KIB_MAX;
+use crate::generation::Generation;
+
 pub(crate) struct Gateway {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) chain: Arc<Chain>,
-    pub(crate) directory: Arc<dyn Directory>,
+    generation: ArcSwap<Generation>,
     /// Room for bodies that are read whole.
     pub(crate) buffers: Arc<Semaphore>,
-    /// The region that this gateway says it is in.
-    pub(crate) region: String,
 }
 
 impl Gateway {
-    /// Finds the display name that goes with the id of an account.
-    pub(crate) fn names(&self) -> impl Fn(&str) -> Option<String> {
-        |id| Some(self.directory.by_id(id)?.display_name.clone())
+    pub(crate) fn new(generation: Generation) -> Self {
+        Self {
+            generation: ArcSwap::from_pointee(generation),
+            buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
+        }
+    }
+
+    /// What a request that begins now keeps to its end.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// Requests begin with another generation from now on. Returns the one before.
+    pub(crate) fn swap(&self, generation: Arc<Generation>) -> Arc<Generation> {
+        self.generation.swap(generation)
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("region", &self.region)
+            .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
 }

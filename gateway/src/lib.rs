@@ -8,6 +8,7 @@ mod body;
 mod builtin;
 mod error;
 mod gateway;
+mod generation;
 mod op;
 mod pipeline;
 mod policy;
@@ -16,4 +17,5 @@ mod stage;
 
 pub mod cli;
 pub mod credentials;
+pub mod reload;
 pub mod serve;

@@ -16,6 +16,7 @@ use s3::Code;
 use crate::body::{ReplyBody, RequestBody};
 use crate::error::Result;
 use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::stage::{self, Audit, Reply, Routed};
 
 /// The client's end of a connection, and what its listener grants it.
@@ -47,12 +48,14 @@ pub(crate) async fn handle(
     }
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts, peer.body_timeout, &gateway.buffers);
-    match stage::route(&parts, peer, &gateway.chain, &mut audit) {
+    // The one that is current now is this request's to its end.
+    let generation = gateway.generation();
+    match stage::route(&parts, peer, &generation.chain, &mut audit) {
         Ok(routed) => {
             let facts = routed.facts();
-            let run = gateway.chain.begin(Arc::clone(&facts));
+            let run = generation.chain.begin(Arc::clone(&facts));
             let mut exchange = Exchange { run, body };
-            let outcome = answer(gateway, routed, &mut exchange).await;
+            let outcome = answer(&generation, routed, &mut exchange).await;
             let outcome = outcome.map_err(|error| error.about(&facts.head));
             stage::respond(outcome, exchange, audit).await
         }
@@ -63,10 +66,10 @@ pub(crate) async fn handle(
     }
 }
 
-async fn answer(gateway: &Gateway, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
+async fn answer(generation: &Generation, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
     let authenticated = stage::authenticate(routed, &mut exchange.run)?;
-    let loaded = stage::load(authenticated, &*gateway.store).await?;
+    let loaded = stage::load(authenticated, &*generation.store).await?;
     let authorized = stage::authorize(loaded, &mut exchange.run)?;
     let cleared = stage::prepare(authorized, &mut exchange.run)?;
-    stage::serve(cleared, exchange, gateway).await
+    stage::serve(cleared, exchange, generation).await
 }

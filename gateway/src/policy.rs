@@ -1,7 +1,7 @@
 //! From the configuration to the chain: plugins are loaded with what they are
 //! granted, and every complaint points at its line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::Arc;
 
@@ -13,41 +13,50 @@ use host::{
 
 use crate::builtin;
 
+/// The plugins of a configuration, and the chain that is made of them.
+pub(crate) struct Policy {
+    pub(crate) chain: Arc<Chain>,
+    /// In the order of the catalogue.
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+}
+
 /// Loads the plugins of a configuration and makes their chain.
-pub(crate) fn chain(
+pub(crate) fn load(
     host: &Host,
     config: &Config,
     directory: Arc<dyn Directory>,
-) -> Result<Arc<Chain>, Report> {
-    let mut plugins = HashMap::new();
+) -> Result<Policy, Report> {
+    let mut plugins = Vec::with_capacity(config.plugins.len());
     let mut complaints = Vec::new();
     // Compiling takes most of the time until the gateway is ready.
     let loaded: Vec<_> = std::thread::scope(|scope| {
         let loads: Vec<_> = config
             .plugins
             .iter()
-            .map(|plugin| scope.spawn(|| load(host, plugin)))
+            .map(|plugin| scope.spawn(|| load_plugin(host, plugin)))
             .collect();
         loads
             .into_iter()
             .map(std::thread::ScopedJoinHandle::join)
             .collect()
     });
-    for (plugin, loaded) in config.plugins.iter().zip(loaded) {
+    for loaded in loaded {
         match loaded {
-            Ok(Ok(loaded)) => drop(plugins.insert(plugin.name.as_str(), loaded)),
+            Ok(Ok(plugin)) => plugins.push(plugin),
             Ok(Err(report)) => complaints.extend(report.diagnostics),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
     Report::of(complaints)?;
 
+    let by_name = plugins.iter().map(|plugin| (plugin.name(), plugin));
+    let by_name: HashMap<_, _> = by_name.collect();
     let steps = config
         .chain
         .iter()
-        .map(|step| build_step(step, &plugins))
+        .map(|step| build_step(step, &by_name))
         .collect::<Result<_, Report>>()?;
-    Chain::new(steps, directory).map_err(|errors| {
+    let chain = Chain::new(steps, directory).map_err(|errors| {
         let complain = |error: host::ChainError| {
             let step = config.chain.get(error.step)?;
             Some(step.place.complain(
@@ -58,10 +67,11 @@ pub(crate) fn chain(
         Report {
             diagnostics: errors.into_iter().filter_map(complain).collect(),
         }
-    })
+    })?;
+    Ok(Policy { chain, plugins })
 }
 
-fn load(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
+fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
     let complain =
         |message: String, help: String| Report::from(plugin.place.complain(message, help));
     let component =
@@ -142,7 +152,7 @@ fn failure_policy(on_failure: &config::OnFailure) -> FailurePolicy {
     }
 }
 
-fn build_step(step: &config::Step, plugins: &HashMap<&str, Arc<Plugin>>) -> Result<Step, Report> {
+fn build_step(step: &config::Step, plugins: &HashMap<&str, &Arc<Plugin>>) -> Result<Step, Report> {
     let complain = |message: String| {
         Report::from(
             step.place
@@ -237,6 +247,12 @@ impl Accounts {
             by_email,
             by_access_key,
         }
+    }
+
+    /// All of them, by their ids.
+    pub(crate) fn keys(&self) -> BTreeMap<&str, &Credential> {
+        let keys = self.by_access_key.iter();
+        keys.map(|(id, credential)| (&**id, credential)).collect()
     }
 }
 

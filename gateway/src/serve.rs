@@ -4,18 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use config::{Config, Diagnostic, Report};
 use erasure::{Engine, Options};
-use host::{Chain, Directory, Host};
+use host::{Chain, Host};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use storage::{Geometry, Store};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::body::BUFFERS_KIB_MAX;
 use crate::gateway::Gateway;
-use crate::policy::{self, Accounts};
+use crate::generation::Generation;
+use crate::policy::{self, Accounts, Policy};
+use crate::reload::{Reloader, Stamps};
 use crate::server::admin::Admin;
 use crate::server::{Listener, tls};
 
@@ -46,6 +48,7 @@ pub struct Running {
     accepting: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
+    reloader: Arc<Reloader>,
 }
 
 impl std::fmt::Debug for Running {
@@ -65,7 +68,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         let at = format!("{}:{}", missing.file, missing.line);
         tracing::warn!(at, "{}; {}", missing.message, missing.help);
     }
-    let directory: Arc<dyn Directory> = Arc::new(Accounts::of(config)?);
+    let accounts = Arc::new(Accounts::of(config)?);
     // What may be in use by others comes before what leaves traces.
     let mut bound = Vec::new();
     for listener in &config.listeners {
@@ -80,14 +83,12 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         .map(Listener::local_addr)
         .collect::<io::Result<_>>()?;
 
-    let (chain, store) = load(config, &directory)?;
-    let gateway = Arc::new(Gateway {
-        store: Arc::clone(&store),
-        chain,
-        directory,
-        buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
-        region: config.region.clone(),
-    });
+    let host = Host::new(host::Settings::default())?;
+    let stamps = Stamps::of(config.reloaded_files());
+    let (policy, store) = load(&host, config, Arc::clone(&accounts))?;
+    let first = Generation::new(1, config.clone(), policy, accounts, Arc::clone(&store));
+    let gateway = Arc::new(Gateway::new(first));
+    let reloader = Reloader::start(Arc::clone(&gateway), host, config.clone(), stamps)?;
 
     let accepting = Arc::new(AtomicBool::new(true));
     let admin = match &config.admin {
@@ -101,6 +102,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
                 store: Arc::clone(&store),
                 metrics,
                 accepting: Arc::clone(&accepting),
+                reloader: Arc::downgrade(&reloader),
+                started: Instant::now(),
             };
             Some(service.start(admin.address).map_err(failed)?)
         }
@@ -117,10 +120,17 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         accepting,
         stop,
         listeners,
+        reloader,
     })
 }
 
 impl Running {
+    /// Reads the configuration again, when it is asked to. Nothing is reloaded
+    /// any more once this is stopped.
+    pub fn reloader(&self) -> &Arc<Reloader> {
+        &self.reloader
+    }
+
     /// Takes no more requests, lets those that have begun finish, and closes the store.
     pub async fn stop(self) {
         self.accepting.store(false, Ordering::Relaxed);
@@ -138,7 +148,7 @@ impl Running {
 /// complains of missing drives, too, without which a gateway would start.
 pub fn check(config: &Config) -> Result<(), StartError> {
     let host = Host::new(host::Settings::default())?;
-    let policy = policy::chain(&host, config, Arc::new(Accounts::without_keys(config)));
+    let policy = policy::load(&host, config, Arc::new(Accounts::without_keys(config)));
     let mut diagnostics = complaints(config.check_files());
     diagnostics.extend(config.missing_drives());
     diagnostics.extend(complaints(check_keys(config)));
@@ -180,24 +190,21 @@ fn check_tls(config: &Config) -> impl Iterator<Item = Diagnostic> {
 /// The chain of a configuration, for whoever wants to measure it.
 pub(crate) fn chain(config: &Config) -> Result<Arc<Chain>, StartError> {
     let host = Host::new(host::Settings::default())?;
-    Ok(policy::chain(
-        &host,
-        config,
-        Arc::new(Accounts::of(config)?),
-    )?)
+    let accounts = Arc::new(Accounts::of(config)?);
+    Ok(policy::load(&host, config, accounts)?.chain)
 }
 
 /// Compiling plugins and opening drives take long, and neither needs the other.
 fn load(
+    host: &Host,
     config: &Config,
-    directory: &Arc<dyn Directory>,
-) -> Result<(Arc<Chain>, Arc<dyn Store>), StartError> {
+    accounts: Arc<Accounts>,
+) -> Result<(Policy, Arc<dyn Store>), StartError> {
     std::thread::scope(|scope| {
         let store = scope.spawn(|| open_store(config));
-        let chain = Host::new(host::Settings::default()).map_err(StartError::from);
-        let chain = chain.and_then(|host| Ok(policy::chain(&host, config, Arc::clone(directory))?));
+        let policy = policy::load(host, config, accounts);
         match store.join() {
-            Ok(store) => Ok((chain?, store?)),
+            Ok(store) => Ok((policy?, store?)),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })

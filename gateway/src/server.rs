@@ -8,6 +8,7 @@ mod patience;
 mod refusal;
 
 pub(crate) mod admin;
+pub(crate) mod status;
 pub(crate) mod tls;
 
 use std::convert::Infallible;

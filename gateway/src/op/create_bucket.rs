@@ -6,7 +6,7 @@ use storage::{Documents, Error as StoreError, NewBucket};
 use super::answer::set;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
-use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::stage::{Cleared, Reply};
 
 /// A configuration has one element or two.
@@ -15,7 +15,7 @@ const BODY_LEN_MAX: usize = 64 * 1024;
 pub(crate) async fn run(
     request: Cleared,
     body: &mut RequestBody,
-    gateway: &Gateway,
+    generation: &Generation,
 ) -> Result<Reply> {
     let payload = request.payload()?;
     let body = body
@@ -25,7 +25,7 @@ pub(crate) async fn run(
     s3::unserved::check_bucket(&configuration)?;
     check_location(
         configuration.location_constraint.as_deref(),
-        &gateway.region,
+        generation.region(),
     )?;
 
     let name = request.bucket_name()?;
@@ -37,7 +37,7 @@ pub(crate) async fn run(
         owner: owner.clone(),
         documents,
     };
-    gateway
+    generation
         .store
         .create_bucket(bucket)
         .await

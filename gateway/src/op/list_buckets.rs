@@ -6,18 +6,18 @@ use s3::listing::ListBuckets;
 use storage::{Bucket, Page, Store};
 
 use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::stage::{Cleared, Reply};
 
-pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
+pub(crate) async fn run(request: &Cleared, generation: &Generation) -> Result<Reply> {
     let input = ListBuckets::of(&request.head.query)?;
     let owner = request.owner();
-    let page = page(&owner, &input, &*gateway.store).await?;
+    let page = page(&owner, &input, &*generation.store).await?;
     Ok(Reply::xml(s3::xml::list_all_my_buckets_result(
         &owner,
         &input,
         &page,
-        &gateway.names(),
+        &generation.names(),
     )))
 }
 

@@ -3,13 +3,13 @@
 use s3::listing::ListUploads;
 
 use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::stage::{Cleared, Reply};
 
-pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
+pub(crate) async fn run(request: &Cleared, generation: &Generation) -> Result<Reply> {
     let input = ListUploads::of(&request.head.query)?;
     let bucket = request.bucket()?;
-    let page = gateway
+    let page = generation
         .store
         .list_uploads(bucket, &input.to_query())
         .await?;
@@ -17,6 +17,6 @@ pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
         &bucket.name,
         &input,
         &page,
-        &gateway.names(),
+        &generation.names(),
     )))
 }

@@ -3,14 +3,14 @@
 use s3::listing::ListParts;
 
 use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::stage::{Cleared, Reply};
 
-pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
+pub(crate) async fn run(request: &Cleared, generation: &Generation) -> Result<Reply> {
     let input = ListParts::of(&request.head.query)?;
     let (bucket, key) = (request.bucket()?, request.key()?);
-    let upload = gateway.store.upload(bucket, key, input.upload).await?;
-    let page = gateway
+    let upload = generation.store.upload(bucket, key, input.upload).await?;
+    let page = generation
         .store
         .list_parts(
             bucket,
@@ -25,6 +25,6 @@ pub(crate) async fn run(request: &Cleared, gateway: &Gateway) -> Result<Reply> {
         &upload,
         &input,
         &page,
-        &gateway.names(),
+        &generation.names(),
     )))
 }

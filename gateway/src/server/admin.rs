@@ -1,4 +1,4 @@
-//! The private listener: liveness, readiness and metrics.
+//! The private listener: liveness, readiness, metrics, status and reloads.
 //!
 //! It has a thread and a runtime of its own, so that it answers when every
 //! worker of the gateway is busy.
@@ -6,9 +6,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -17,11 +17,18 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
 use storage::{DriveState, Store};
+
+use super::status::{ReloadAnswer, Status};
+use crate::reload::{Outcome, Refused, Reloader, Trigger};
 
 /// Monitoring needs few connections; each further one waits.
 const CONNECTIONS_MAX: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every request for a reload carries.
+pub(crate) const RELOAD_HEADER: &str = "x-sluice-reload";
 
 /// What the private listener reports on.
 pub(crate) struct Admin {
@@ -29,6 +36,9 @@ pub(crate) struct Admin {
     pub(crate) metrics: PrometheusHandle,
     /// Turns false when the gateway begins to drain.
     pub(crate) accepting: Arc<AtomicBool>,
+    /// Gone when the gateway has stopped.
+    pub(crate) reloader: Weak<Reloader>,
+    pub(crate) started: Instant,
 }
 
 impl Admin {
@@ -74,8 +84,8 @@ impl Admin {
             let this = Arc::clone(&self);
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
-                    let response = this.answer(&request);
-                    async move { Ok::<_, Infallible>(response) }
+                    let this = Arc::clone(&this);
+                    async move { Ok::<_, Infallible>(this.answer(&request).await) }
                 });
                 let served = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -90,25 +100,53 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (status, body) = match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/health/live") => (StatusCode::OK, "live\n".to_owned()),
-            (&Method::GET | &Method::HEAD, "/health/ready") => self.readiness(),
-            (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, self.render()),
-            (_, "/health/live" | "/health/ready" | "/metrics") => (
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (status, body) = match request.uri().path() {
+            "/health/live" if read => (StatusCode::OK, "live\n".to_owned()),
+            "/health/ready" if read => self.readiness(),
+            "/metrics" if read => (StatusCode::OK, self.render()),
+            "/status" if read => return json(StatusCode::OK, &self.status()),
+            "/reload" if request.method() == Method::POST => return self.reload(request).await,
+            "/reload" => (StatusCode::METHOD_NOT_ALLOWED, "only POST\n".to_owned()),
+            "/health/live" | "/health/ready" | "/metrics" | "/status" => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "only GET and HEAD\n".to_owned(),
             ),
             _ => (
                 StatusCode::NOT_FOUND,
-                "there are /health/live, /health/ready and /metrics\n".to_owned(),
+                "there are /health/live, /health/ready, /metrics, /status and /reload\n".to_owned(),
             ),
         };
-        let mut response = Response::new(Full::from(body));
-        *response.status_mut() = status;
-        let text = header::HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, text);
-        response
+        answer(status, "text/plain; charset=utf-8", body)
+    }
+
+    /// A page in somebody's browser can send requests here, but none with this
+    /// header to a server that is not its own, and none without an origin.
+    async fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let headers = request.headers();
+        if !headers.contains_key(RELOAD_HEADER) || headers.contains_key(header::ORIGIN) {
+            let refused = format!(
+                "a reload is asked for with the header `{RELOAD_HEADER}: yes`, and not by a browser\n"
+            );
+            return answer(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", refused);
+        }
+        let outcome = match self.reloader.upgrade() {
+            Some(reloader) => reloader.request(Trigger::Request),
+            None => {
+                return json(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &ReloadAnswer::of(&Err(Refused::Stopping)),
+                );
+            }
+        };
+        let outcome = outcome.await.unwrap_or(Err(Refused::Stopping));
+        json(status_of(&outcome), &ReloadAnswer::of(&outcome))
+    }
+
+    fn status(&self) -> Option<Status> {
+        let reloader = self.reloader.upgrade()?;
+        Some(Status::of(&reloader, &*self.store, self.started.elapsed()))
     }
 
     /// Ready while new requests are taken and the drives can serve them.
@@ -155,7 +193,34 @@ impl Admin {
     }
 }
 
-fn state_name(state: DriveState) -> &'static str {
+fn status_of(outcome: &Outcome) -> StatusCode {
+    match outcome {
+        Ok(_) => StatusCode::OK,
+        Err(Refused::Config(_) | Refused::Panic(_)) => StatusCode::CONFLICT,
+        Err(Refused::Busy | Refused::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => answer(status, "application/json", text + "\n"),
+        Err(error) => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain; charset=utf-8",
+            format!("{error}\n"),
+        ),
+    }
+}
+
+fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let kind = header::HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+pub(super) fn state_name(state: DriveState) -> &'static str {
     match state {
         DriveState::Online => "online",
         DriveState::Fenced => "fenced",

@@ -5,7 +5,7 @@ use s3::{Head, Operation};
 
 use crate::body::ReplyBody;
 use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::generation::Generation;
 use crate::op;
 use crate::pipeline::Exchange;
 use crate::stage::{Cleared, Reply};
@@ -16,26 +16,26 @@ const PLUGIN_BODY_LEN_MAX: usize = 1024 * 1024;
 pub(crate) async fn serve(
     cleared: Cleared,
     exchange: &mut Exchange,
-    gateway: &Gateway,
+    generation: &Generation,
 ) -> Result<Reply> {
-    if gateway.chain.claims(&cleared.head) {
-        return serve_by_plugin(cleared, exchange, gateway).await;
+    if generation.chain.claims(&cleared.head) {
+        return serve_by_plugin(cleared, exchange, generation).await;
     }
     let operation = cleared.head.operation;
     if !op::SERVED.contains(&operation) {
         return Err(op::not_implemented(operation));
     }
     s3::unserved::check(&cleared.head)?;
-    let store = &*gateway.store;
+    let store = &*generation.store;
     match operation {
-        Operation::ListBuckets => op::list_buckets::run(&cleared, gateway).await,
+        Operation::ListBuckets => op::list_buckets::run(&cleared, generation).await,
         Operation::CreateBucket => {
-            op::create_bucket::run(cleared, &mut exchange.body, gateway).await
+            op::create_bucket::run(cleared, &mut exchange.body, generation).await
         }
-        Operation::HeadBucket => op::head_bucket::run(&cleared, &gateway.region),
+        Operation::HeadBucket => op::head_bucket::run(&cleared, generation.region()),
         Operation::DeleteBucket => op::delete_bucket::run(&cleared, store).await,
-        Operation::ListObjects => op::list_objects::run(&cleared, gateway).await,
-        Operation::ListObjectsV2 => op::list_objects_v2::run(&cleared, gateway).await,
+        Operation::ListObjects => op::list_objects::run(&cleared, generation).await,
+        Operation::ListObjectsV2 => op::list_objects_v2::run(&cleared, generation).await,
         Operation::DeleteObjects => op::delete_objects::run(cleared, exchange, store).await,
         Operation::PutObject => op::put_object::run(cleared, &mut exchange.body, store).await,
         Operation::CopyObject => op::copy_object::run(cleared, store).await,
@@ -48,8 +48,10 @@ pub(crate) async fn serve(
             op::complete_multipart_upload::run(cleared, &mut exchange.body, store).await
         }
         Operation::AbortMultipartUpload => op::abort_multipart_upload::run(&cleared, store).await,
-        Operation::ListParts => op::list_parts::run(&cleared, gateway).await,
-        Operation::ListMultipartUploads => op::list_multipart_uploads::run(&cleared, gateway).await,
+        Operation::ListParts => op::list_parts::run(&cleared, generation).await,
+        Operation::ListMultipartUploads => {
+            op::list_multipart_uploads::run(&cleared, generation).await
+        }
         other => unreachable!("{other} is not in `op::SERVED`"),
     }
 }
@@ -59,7 +61,7 @@ pub(crate) async fn serve(
 async fn serve_by_plugin(
     cleared: Cleared,
     exchange: &mut Exchange,
-    gateway: &Gateway,
+    generation: &Generation,
 ) -> Result<Reply> {
     let has_body = matches!(cleared.head.method, Method::PUT | Method::POST);
     let body = if has_body {
@@ -76,13 +78,13 @@ async fn serve_by_plugin(
     }
     let served = exchange.run.serve(&cleared.target, body)?;
     if !served.changes.bucket.is_empty() {
-        gateway
+        generation
             .store
             .amend_bucket(cleared.bucket()?, served.changes.bucket)
             .await?;
     }
     if !served.changes.object.is_empty() {
-        gateway
+        generation
             .store
             .amend_object(cleared.bucket()?, cleared.object()?, served.changes.object)
             .await?;
