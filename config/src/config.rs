@@ -43,7 +43,7 @@ pub struct Config {
 }
 
 /// Where the top-level parts of a file stand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parts {
     all: Place,
     by_name: BTreeMap<String, Place>,

@@ -6,7 +6,8 @@ use crate::report::Diagnostic;
 
 impl Config {
     /// What differs from `old`, which is running, and cannot be changed in it.
-    /// All else, the plugins and what refers to them, can be swapped.
+    /// All else can be swapped: the plugins and what refers to them, the accounts,
+    /// the region.
     pub fn restart_needed(&self, old: &Config) -> Vec<Diagnostic> {
         let Self {
             name: _,
@@ -15,7 +16,7 @@ impl Config {
             listeners,
             admin,
             storage,
-            region,
+            region: _,
             accounts: _,
             plugins: _,
             chain: _,
@@ -27,7 +28,6 @@ impl Config {
             ("listeners", *listeners != old.listeners),
             ("admin", *admin != old.admin),
             ("storage", *storage != old.storage),
-            ("region", *region != old.region),
             ("decisions.file", decisions.file != old.decisions.file),
             ("plugin_cache", *plugin_cache != old.plugin_cache),
         ];

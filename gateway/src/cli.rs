@@ -2,7 +2,10 @@
 
 mod bench;
 mod check;
+mod control;
+mod reload;
 mod serve;
+mod status;
 #[expect(dead_code, reason = "for the commands that report")]
 mod table;
 
@@ -33,6 +36,10 @@ enum Command {
     Serve(serve::Args),
     /// Find every mistake in a configuration, without starting anything
     Check(check::Args),
+    /// Have a running gateway read its configuration again, and say what came of it
+    Reload(reload::Args),
+    /// Say what a running gateway is doing: its generation, plugins and drives
+    Status(status::Args),
     /// Measure the chain, the store and the whole gateway beside the floors of this machine
     Bench(bench::Args),
 }
@@ -42,6 +49,8 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Reload(args) => reload::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Bench(args) => bench::run(args),
     }
 }

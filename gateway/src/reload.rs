@@ -6,7 +6,6 @@
 //! nothing but the log.
 
 mod changes;
-mod restart;
 mod stamps;
 
 use std::any::Any;
@@ -289,7 +288,7 @@ impl Shared {
         };
         self.progress().stamps = stamps;
         let config = config?;
-        Report::of(restart::needed(&config, &self.started))?;
+        Report::of(config.restart_needed(&self.started))?;
         let accounts = Arc::new(Accounts::of(&config)?);
         let policy = policy::load(&self.host, &config, Arc::clone(&accounts) as _)?;
         let current = self.gateway.generation();

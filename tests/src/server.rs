@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 
+use sluice::reload::Reloader;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -27,9 +28,12 @@ pub struct Server {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     folder: TempDir,
+    reloader: Weak<Reloader>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
+
+const FILE: &str = "test.yaml";
 
 /// The gateway that tests share while any of them runs.
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
@@ -52,8 +56,9 @@ impl Server {
             .prefix("sluice-test-")
             .tempdir()
             .expect("a temporary folder");
-        let text = settings.yaml(folder.path());
-        let config = config::Config::parse(&text, "test.yaml", folder.path())
+        let file = folder.path().join(FILE);
+        fs::write(&file, settings.yaml(folder.path())).expect("the folder is writable");
+        let config = config::Config::load(&file)
             .unwrap_or_else(|report| panic!("the configuration of the tests is wrong:\n{report}"));
         let (started, running) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -68,21 +73,62 @@ impl Server {
                     running.unwrap_or_else(|error| panic!("the gateway does not start: {error}"));
                 let admin = running.admin.expect("the private listener is configured");
                 started
-                    .send((running.addresses[0], admin))
+                    .send((
+                        running.addresses[0],
+                        admin,
+                        Arc::downgrade(running.reloader()),
+                    ))
                     .expect("the test waits for it");
                 // An error is as good as a signal: the test is gone.
                 let _ = stopped.await;
                 running.stop().await;
             });
         });
-        let (address, admin) = running.recv().expect("the gateway starts");
+        let (address, admin, reloader) = running.recv().expect("the gateway starts");
         Self {
             address,
             admin,
             folder,
+            reloader,
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// The configuration, which is read again at each reload.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
+    /// Changes the text of the configuration, as an editor does, and does not
+    /// reload it.
+    pub fn edit(&self, change: impl FnOnce(&str) -> String) {
+        let text = fs::read_to_string(self.file()).expect("the configuration is there");
+        let unfinished = self.file().with_extension("unfinished");
+        fs::write(&unfinished, change(&text)).expect("the folder is writable");
+        fs::rename(unfinished, self.file()).expect("the folder is writable");
+    }
+
+    /// Reloads from now on whenever a file changes.
+    pub fn watch(&self) {
+        let reloader = self.reloader.upgrade().expect("the gateway runs");
+        reloader.watch().expect("there can be one thread more");
+    }
+
+    /// Asks for a reload, and waits for what comes of it.
+    #[track_caller]
+    pub fn reload(&self) -> Reply {
+        let request = Request::post("/reload", "").header("x-sluice-reload", "yes");
+        self.ask_admin(&request)
+    }
+
+    /// Sends one request to the private listener.
+    #[track_caller]
+    pub fn ask_admin(&self, request: &Request) -> Reply {
+        let mut connection = Connection::open(self.admin);
+        let written = connection.write(&request.bytes());
+        let reply = connection.any_reply(&request.method, &request.target);
+        reply.unwrap_or_else(|error| panic!("{}: {error}, after {written:?}", request.target))
     }
 
     /// Where the drives are.

@@ -10,6 +10,7 @@ use config::{Config, Overrides, Reference, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::credentials;
+use crate::reload::Trigger;
 use crate::serve::{self, Running, StartError};
 
 const ROOT_SECRET_KEY: &str = "SLUICE_ROOT_SECRET_KEY";
@@ -28,6 +29,9 @@ pub(super) struct Args {
     /// Keep everything below this folder instead of the configured one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Do not reload when the configuration, a plugin or a key file changes; SIGHUP and `sluice reload` still do
+    #[arg(long)]
+    no_watch: bool,
     /// The access key of the first account, instead of the configured or generated one
     #[arg(
         long,
@@ -81,16 +85,24 @@ async fn serve(args: Args) -> Result<(), StartError> {
         _ => false,
     };
     // Signals are caught from before the first request on.
-    let (mut interrupt, mut terminate) = (
+    let (mut interrupt, mut terminate, mut hang_up) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
     );
     let running = serve::start(&config).await?;
     super::say(banner(&config, &running, made));
+    if !args.no_watch {
+        running.reloader().watch()?;
+    }
 
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            // What comes of it is in the log.
+            _ = hang_up.recv() => drop(running.reloader().request(Trigger::Signal)),
+        }
     }
     tracing::info!("draining: requests that have begun are finished");
     running.stop().await;
@@ -111,7 +123,7 @@ fn banner(config: &Config, running: &Running, made: bool) -> String {
     }
     if let Some(admin) = running.admin {
         text.push_str(&format!(
-            "  private     http://{admin} /health/live /health/ready /metrics\n"
+            "  private     http://{admin} /health/live /health/ready /metrics /status\n"
         ));
     }
     let key = config

@@ -106,7 +106,7 @@ impl Admin {
             "/health/live" if read => (StatusCode::OK, "live\n".to_owned()),
             "/health/ready" if read => self.readiness(),
             "/metrics" if read => (StatusCode::OK, self.render()),
-            "/status" if read => return json(StatusCode::OK, &self.status()),
+            "/status" if read => return self.status(),
             "/reload" if request.method() == Method::POST => return self.reload(request).await,
             "/reload" => (StatusCode::METHOD_NOT_ALLOWED, "only POST\n".to_owned()),
             "/health/live" | "/health/ready" | "/metrics" | "/status" => (
@@ -144,9 +144,15 @@ impl Admin {
         json(status_of(&outcome), &ReloadAnswer::of(&outcome))
     }
 
-    fn status(&self) -> Option<Status> {
-        let reloader = self.reloader.upgrade()?;
-        Some(Status::of(&reloader, &*self.store, self.started.elapsed()))
+    fn status(&self) -> Response<Full<Bytes>> {
+        let reloader = self.reloader.upgrade();
+        let status =
+            reloader.map(|reloader| Status::of(&reloader, &*self.store, self.started.elapsed()));
+        let code = match status {
+            Some(_) => StatusCode::OK,
+            None => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        json(code, &status)
     }
 
     /// Ready while new requests are taken and the drives can serve them.
