@@ -2,6 +2,7 @@
 //! have a part in it can be watched.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::account::Reference;
@@ -9,12 +10,23 @@ use crate::config::{Config, Overrides};
 use crate::plugin::PluginSource;
 use crate::report::Report;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Origin {
     Embedded(Overrides),
     File(PathBuf, Overrides),
     /// A text, and where relative paths in it start.
     Text(String, PathBuf),
+}
+
+impl fmt::Debug for Origin {
+    /// A text has secrets in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Embedded(_) => "Embedded(..)",
+            Self::File(..) => "File(..)",
+            Self::Text(..) => "Text(..)",
+        })
+    }
 }
 
 impl Config {
