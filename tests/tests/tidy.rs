@@ -114,7 +114,7 @@ fn each_boundary_is_in_the_manifests_too() {
         ("hyper", &["gateway", "tests"]),
         ("rustls", &["gateway", "tests"]),
         ("erasure", &["gateway"]),
-        ("host", &["gateway", "tests"]),
+        ("host", &["gateway", "gateway/trial", "tests"]),
         ("config", &["gateway", "tests"]),
     ] {
         let mut depend: Vec<String> = manifests()

@@ -113,7 +113,8 @@ impl Host {
                     plugin: plugin.clone(),
                     reason: format!("{error:#}"),
                 })?;
-        let pre = self.link(&source, &code)?;
+        let imports = self.imports(&code);
+        let pre = self.link(&source, &code, &imports)?;
         let outbound = self.settings.outbound.clone();
         let profile = Arc::new(Profile {
             reach: Reach::new(source.services, outbound, self.counts(&source.name)),
@@ -140,6 +141,7 @@ impl Host {
         Ok(Arc::new(Plugin {
             profile,
             manifest,
+            imports,
             digest,
             on_failure: source.on_failure,
             instances: source.instances,
@@ -202,9 +204,20 @@ impl Host {
         Ok(code)
     }
 
-    fn link(&self, source: &Source, code: &Component) -> Result<PluginPre<State>, LoadError> {
+    fn imports(&self, code: &Component) -> Vec<String> {
+        let component = code.component_type();
+        let imports = component.imports(&self.engine);
+        imports.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn link(
+        &self,
+        source: &Source,
+        code: &Component,
+        imports: &[String],
+    ) -> Result<PluginPre<State>, LoadError> {
         let plugin = || source.name.clone();
-        for (import, _) in code.component_type().imports(&self.engine) {
+        for import in imports {
             check_import(source, import)?;
         }
         let limit = source.limits.memory;
@@ -236,10 +249,19 @@ impl fmt::Debug for Host {
     }
 }
 
+/// The interface of the contract that an import is of: `log` of `sluice:policy/log@0.1.0`.
+pub(crate) fn interface(import: &str) -> Option<&str> {
+    let (name, _) = import.split_once('@').unwrap_or((import, ""));
+    match name.split_once('/') {
+        Some((PACKAGE, interface)) => Some(interface),
+        _ => None,
+    }
+}
+
 fn check_import(source: &Source, import: &str) -> Result<(), LoadError> {
     let (plugin, import) = (source.name.clone(), import.to_owned());
-    let (interface, version) = import.split_once('@').unwrap_or((&import, ""));
-    let Some((PACKAGE, interface)) = interface.split_once('/') else {
+    let (_, version) = import.split_once('@').unwrap_or((&import, ""));
+    let Some(interface) = interface(&import) else {
         return Err(LoadError::UnknownImport { plugin, import });
     };
     let spoken = version

@@ -28,6 +28,7 @@ mod run;
 mod state;
 mod throttle;
 mod trace;
+mod witness;
 
 pub use account::{Account, Credential, Directory, Principal, Secret};
 pub use ask::Verdict;
@@ -43,3 +44,4 @@ pub use reach::{Scenery, Services};
 pub use run::{Identity, Run, Served};
 pub use state::{Changes, Facts, Phase, Resource, Time};
 pub use trace::{Call, Moment, Outcome, Part, Review, Said, Trace, Unasked};
+pub use witness::{Effort, Line};

@@ -10,6 +10,7 @@ use wasmtime::component::Component;
 use crate::bindings::{self, PluginPre, types};
 use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind, FailurePolicy};
+use crate::host;
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places};
 use crate::reach::Services;
@@ -204,6 +205,7 @@ impl From<types::Phase> for Phase {
 pub struct Plugin {
     pub(crate) profile: Arc<Profile>,
     pub(crate) manifest: Manifest,
+    pub(crate) imports: Vec<String>,
     pub(crate) digest: [u8; 32],
     pub(crate) on_failure: FailurePolicy,
     pub(crate) instances: Instances,
@@ -225,6 +227,25 @@ impl Plugin {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The interfaces that it imports, as `sluice:policy/log@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// What it must be granted to do all that it means to.
+    pub fn needs(&self) -> Grants {
+        let mut needs: Grants = self
+            .imports
+            .iter()
+            .filter_map(|import| host::interface(import))
+            .filter_map(Grant::parse)
+            .collect();
+        if self.manifest.takes_part_in(Phase::Authenticate) {
+            needs.insert(Grant::Identity);
+        }
+        needs
     }
 
     /// The SHA-256 of the component.
@@ -320,8 +341,9 @@ impl Instance {
         state.clock = Clock::start(self.budget);
         let deadline = state.clock.deadline();
         self.store.set_epoch_deadline(deadline);
-        export(&self.guest, &mut self.store)
-            .map_err(|error| Failure::of(&error, self.store.data().memory.refused))
+        let answer = export(&self.guest, &mut self.store);
+        self.store.data().testify();
+        answer.map_err(|error| Failure::of(&error, self.store.data().memory.refused))
     }
 
     /// Hands the settings to the guest. The inner error is its own.

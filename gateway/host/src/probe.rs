@@ -19,6 +19,7 @@ use crate::reach::Scenery;
 use crate::run::{Identity, Run, Served};
 use crate::state::{Changes, Facts, Outside, Phase, Resource};
 use crate::trace::Answer;
+use crate::witness::{Effort, Witness};
 
 /// One use of a plugin, outside of any chain.
 #[derive(Debug)]
@@ -48,7 +49,11 @@ impl Probe {
             mode: Mode::Enforce,
         };
         match Chain::build(vec![step], Outside::of(scenery)) {
-            Ok(chain) => Ok(Self(chain)),
+            Ok(chain) => {
+                let probe = Self(chain);
+                drop(probe.effort());
+                Ok(probe)
+            }
             Err(errors) => Err(errors.into_iter().map(|error| error.fault).collect()),
         }
     }
@@ -60,6 +65,13 @@ impl Probe {
         let occasion = question.run(&self.0).occasion(phase, resource);
         let mut links = self.0.links.iter();
         links.any(|link| link.concerns.check(&occasion).is_ok())
+    }
+
+    /// What the plugin did since the last time this was asked, or since it was
+    /// given its settings.
+    pub fn effort(&self) -> Effort {
+        let witness = self.0.outside.witness.as_ref();
+        witness.map(Witness::take).unwrap_or_default()
     }
 
     pub fn authenticate(&self, question: &Question) -> Result<Verdict<Identity>, Failure> {

@@ -20,6 +20,7 @@ use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
 use crate::reach::{Reach, Scenery};
+use crate::witness::Witness;
 
 /// What is known of a request before any policy has seen it.
 #[derive(Debug)]
@@ -99,6 +100,8 @@ pub(crate) struct Outside {
     pub(crate) time: Time,
     /// Instead of what the plugin reaches itself.
     reach: Option<Reach>,
+    /// Sees what guests do, where somebody wants to know.
+    pub(crate) witness: Option<Witness>,
 }
 
 /// What the clock of a plugin shows.
@@ -128,6 +131,7 @@ impl Outside {
             keys: KeyCache::default(),
             time,
             reach: None,
+            witness: None,
         })
     }
 
@@ -137,6 +141,7 @@ impl Outside {
             keys: KeyCache::default(),
             time: scenery.time,
             reach: Some(Reach::given(scenery)),
+            witness: Some(Witness::default()),
         })
     }
 
@@ -228,6 +233,7 @@ impl State {
             clock: Clock::start(budget),
             memory: Memory {
                 max: profile.limits.memory,
+                len: 0,
                 refused: false,
             },
             output_left: profile.limits.output,
@@ -282,6 +288,14 @@ impl State {
         self.outside.reach.as_ref().unwrap_or(&self.profile.reach)
     }
 
+    /// Tells whoever wants to know what a call into the guest took.
+    pub(crate) fn testify(&self) {
+        if let Some(witness) = &self.outside.witness {
+            let limit = self.profile.limits.host_calls;
+            witness.call(limit - self.host_calls_left, self.memory.len);
+        }
+    }
+
     /// Accounts for bytes that the guest handed to the host.
     pub(crate) fn spend_output(&mut self, len: usize) -> Result<(), Failure> {
         self.output_left = self
@@ -303,6 +317,8 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Memory {
     max: usize,
+    /// What there is now.
+    pub(crate) len: usize,
     /// The guest asked for more than it may have. What it then does is its own
     /// affair, but if it crashes, this was why.
     pub(crate) refused: bool,
@@ -321,6 +337,9 @@ impl ResourceLimiter for Memory {
     ) -> wasmtime::Result<bool> {
         let allowed = desired <= self.max;
         self.refused |= !allowed;
+        if allowed {
+            self.len = desired;
+        }
         Ok(allowed)
     }
 

@@ -47,7 +47,12 @@
 //!   among those of the reply,
 //! - `{headers: {name: value}}` (respond).
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -212,6 +217,18 @@ pub enum Outcome {
     Responded(Vec<(String, String)>),
 }
 
+/// What a case came to, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub passed: bool,
+    pub expected: String,
+    pub got: String,
+}
+
+/// Names a file that [`check_native`] adds its findings to, a line of JSON for
+/// each case, so that a tool can hold them against those of the sandbox.
+pub const REPORT: &str = "SLUICE_CASES_REPORT";
+
 /// The cases of one file.
 pub fn load(file: &Path) -> Result<Vec<Case>, String> {
     let text =
@@ -266,11 +283,11 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
 /// With a list of all cases that came out differently.
 pub fn check_native<P: Plugin>(folder: &Path) {
     let cases = load_all(folder).unwrap_or_else(|error| panic!("{error}"));
-    check_all(&cases, |case, request| {
+    let findings = find_all(&cases, |case, request| {
         let settings = case.settings_json();
         let plugin = P::configure(Settings::from_json(&settings))
-            .unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        match case.phase {
+            .map_err(|error| format!("the settings are refused: {error}"))?;
+        Ok(match case.phase {
             Phase::Authenticate => Outcome::Authenticated(request.authenticate(&plugin)),
             Phase::Authorize => Outcome::Voted(request.authorize(&plugin)),
             Phase::Prepare => Outcome::Prepared(request.prepare(&plugin)),
@@ -278,21 +295,41 @@ pub fn check_native<P: Plugin>(folder: &Path) {
             Phase::Respond => {
                 Outcome::Responded(request.respond(&plugin, case.status.unwrap_or(200)))
             }
-        }
+        })
     });
+    if let Some(file) = env::var_os(REPORT) {
+        report(Path::new(&file), &cases, &findings).unwrap_or_else(|error| panic!("{error}"));
+    }
+    assert_all(&cases, &findings);
 }
 
 /// Runs cases any way at all: `run` is given each request that a case makes.
 ///
 /// # Panics
 /// With a list of all cases that came out differently.
-pub fn check_all(cases: &[Case], run: impl Fn(&Case, &Request) -> Outcome) {
+pub fn check_all(cases: &[Case], run: impl Fn(&Case, &Request) -> Result<Outcome, String>) {
+    assert_all(cases, &find_all(cases, run));
+}
+
+fn find_all(
+    cases: &[Case],
+    run: impl Fn(&Case, &Request) -> Result<Outcome, String>,
+) -> Vec<Finding> {
+    let find = |case: &Case| case.find(|request| run(case, request));
+    cases.iter().map(find).collect()
+}
+
+fn assert_all(cases: &[Case], findings: &[Finding]) {
     assert!(!cases.is_empty(), "there are no cases");
     let failures: Vec<String> = cases
         .iter()
-        .filter_map(|case| {
-            let failure = case.check(|request| run(case, request)).err()?;
-            Some(format!("- {}: {failure}", case.name))
+        .zip(findings)
+        .filter(|(_, finding)| !finding.passed)
+        .map(|(case, Finding { expected, got, .. })| {
+            format!(
+                "- {}\n    expected  {expected}\n    got       {got}",
+                case.name
+            )
         })
         .collect();
     assert!(
@@ -302,6 +339,23 @@ pub fn check_all(cases: &[Case], run: impl Fn(&Case, &Request) -> Outcome) {
         cases.len(),
         failures.join("\n")
     );
+}
+
+fn report(file: &Path, cases: &[Case], findings: &[Finding]) -> io::Result<()> {
+    let lines: String = cases
+        .iter()
+        .zip(findings)
+        .map(|(case, Finding { passed, got, .. })| {
+            let line = serde_json::json!({"name": case.name, "passed": passed, "got": got});
+            format!("{line}\n")
+        })
+        .collect();
+    // In one piece: other tests may be writing theirs.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)?
+        .write_all(lines.as_bytes())
 }
 
 impl Case {
@@ -365,36 +419,41 @@ impl Case {
         Ok(request)
     }
 
-    /// Runs the case and compares; the error says what came out.
-    pub fn check(&self, run: impl Fn(&Request) -> Outcome) -> Result<(), String> {
-        let request = self.request()?;
-        if let Expect::Allows(allowed) = &self.expect {
-            return check_actions(allowed, |action| run(&request.clone().action(action)));
-        }
-        let outcome = run(&request);
-        if self.expect.is_met_by(&outcome) {
-            Ok(())
-        } else {
-            Err(format!("{outcome:#?}"))
+    /// Runs the case and compares. Where `run` gives no answer, it says why.
+    pub fn find(&self, run: impl Fn(&Request) -> Result<Outcome, String>) -> Finding {
+        let found = self.request().and_then(|request| match &self.expect {
+            Expect::Allows(allowed) => {
+                allowing(allowed, |action| run(&request.clone().action(action)))
+            }
+            _ => {
+                run(&request).map(|outcome| (self.expect.is_met_by(&outcome), outcome.to_string()))
+            }
+        });
+        let (passed, got) = found.unwrap_or_else(|failure| (false, failure));
+        Finding {
+            passed,
+            expected: self.expect.to_string(),
+            got,
         }
     }
 }
 
-fn check_actions(
+/// Whether these actions are allowed and nothing is said of any other, and what
+/// is said in fact.
+fn allowing(
     allowed: &BTreeSet<Action>,
-    run: impl Fn(Action) -> Outcome,
-) -> Result<(), String> {
+    run: impl Fn(Action) -> Result<Outcome, String>,
+) -> Result<(bool, String), String> {
+    let (mut given, mut others) = (BTreeSet::new(), String::new());
     for action in actions() {
-        let expected = match allowed.contains(&action) {
-            true => Vote::Allow,
-            false => Vote::Abstain,
-        };
-        let outcome = run(action);
-        if outcome != Outcome::Voted(expected) {
-            return Err(format!("{action:?}: {outcome:?}"));
+        match run(action)? {
+            Outcome::Voted(Vote::Abstain) => {}
+            Outcome::Voted(Vote::Allow) => drop(given.insert(action)),
+            other => others.push_str(&format!(", {action:?}: {other}")),
         }
     }
-    Ok(())
+    let right = given == *allowed && others.is_empty();
+    Ok((right, format!("allows {given:?}{others}")))
 }
 
 impl Expect {

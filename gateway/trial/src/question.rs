@@ -1,0 +1,209 @@
+//! A case as the gateway would put it to the plugin.
+
+use std::collections::BTreeMap;
+use std::net::AddrParseError;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host::{Facts, Phase, Plugin, Principal, Question, Resource};
+use http::HeaderMap;
+use http::request::Parts;
+use s3::{Access, Head, Query, SubResource, Target};
+use sluice_plugin::bindings::sluice::policy::types;
+use sluice_plugin::testing::Request;
+use storage::{Bucket, BucketName, Locator, Object, ObjectKey, Timestamp, VersionId};
+
+use crate::account::account;
+
+/// Why a request is none that a gateway could get.
+#[derive(Debug, thiserror::Error)]
+pub enum Unaskable {
+    #[error("this cannot be a request: {0}")]
+    Http(#[from] http::Error),
+    #[error("the query cannot be read: {0}")]
+    Query(s3::Error),
+    #[error("the client has no address: {0}")]
+    Source(#[from] AddrParseError),
+    #[error("there is no status {0}")]
+    Status(u16),
+    #[error("the contract has `{0}` and the gateway has not")]
+    Unnamed(String),
+    #[error(transparent)]
+    Url(host::BaseUrlError),
+    #[error("documents are kept with what exists: it needs an owner")]
+    Homeless,
+}
+
+pub(crate) fn question(
+    plugin: &Plugin,
+    phase: types::Phase,
+    request: &Request,
+) -> Result<Question, Unaskable> {
+    let head = Arc::new(as_case(request, &plugin.manifest().sub_resources)?);
+    let resource = match phase {
+        types::Phase::Authenticate => None,
+        _ => Some(resource(plugin.name(), request, &head)?),
+    };
+    Ok(Question {
+        principal: match &request.principal {
+            types::Principal::Anonymous => Principal::Anonymous,
+            types::Principal::Account(known) => Principal::Account(account(known)),
+        },
+        resource,
+        facts: Arc::new(Facts {
+            head,
+            source: request.source_address.parse()?,
+            secure: request.secure,
+            request_id: request.request_id.clone(),
+        }),
+    })
+}
+
+/// The request as a gateway reads it that has these sub-resources besides those
+/// of S3. The inner error is what a client would get to see.
+pub fn head(request: &Request, more: &[SubResource]) -> Result<Result<Head, s3::Error>, Unaskable> {
+    let domains = ["s3.amazonaws.com".to_owned()];
+    Ok(Head::parse(&parts(request)?, &domains, more))
+}
+
+/// The operation of the contract that has the same name.
+pub fn operation(operation: s3::Operation) -> Result<types::Operation, Unaskable> {
+    let name = serde_json::Value::from(operation.name());
+    serde_json::from_value(name).map_err(|_| Unaskable::Unnamed(operation.name().to_owned()))
+}
+
+/// The request as the gateway reads it, but for the operation: a case may have
+/// the request of another one where the difference does not matter to it.
+fn as_case(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
+    let mut head = match head(request, more)? {
+        Ok(head) => head,
+        // The gateway refuses it, and the plugin would not rely on that.
+        Err(_) => {
+            let parts = parts(request)?;
+            Head {
+                path: request.path.clone(),
+                query_string: request.query_string.clone(),
+                query: Query::parse(&request.query_string).map_err(Unaskable::Query)?,
+                host: String::new(),
+                target: target(request),
+                operation: s3::Operation::GetObject,
+                sub_resource: request.sub_resource.clone(),
+                version: None,
+                method: parts.method,
+                headers: parts.headers,
+                hoisted: HeaderMap::new(),
+            }
+        }
+    };
+    head.operation = named(request.operation, s3::Operation::parse)?;
+    // Which sub-resources there are beyond those of S3 depends on the plugins.
+    head.sub_resource.clone_from(&request.sub_resource);
+    Ok(head)
+}
+
+fn parts(request: &Request) -> Result<Parts, Unaskable> {
+    let target = match request.query_string.as_str() {
+        "" => request.path.clone(),
+        query => format!("{}?{query}", request.path),
+    };
+    // A client of HTTP/2 names the host there.
+    let uri = match request.headers.iter().any(|(name, _)| name == "host") {
+        true => target,
+        false => format!("http://s3.example.com{target}"),
+    };
+    let mut parts = http::Request::builder()
+        .method(request.method.as_str())
+        .uri(uri);
+    for (name, value) in &request.headers {
+        parts = parts.header(name, value.as_bytes());
+    }
+    Ok(parts.body(())?.into_parts().0)
+}
+
+/// What has the same name here as in the contract.
+fn named<T>(
+    value: impl std::fmt::Debug,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Unaskable> {
+    // The bindings show the name of the type as well.
+    let shown = format!("{value:?}");
+    let name = shown.rsplit("::").next().unwrap_or_default();
+    parse(name).ok_or_else(|| Unaskable::Unnamed(name.to_owned()))
+}
+
+fn target(request: &Request) -> Target {
+    let bucket = request.bucket.as_deref().map(BucketName::parse);
+    let key = request.key.as_deref().map(ObjectKey::parse);
+    match (bucket, key) {
+        (Some(Ok(bucket)), Some(Ok(key))) => Target::Object(bucket, key),
+        (Some(Ok(bucket)), _) => Target::Bucket(bucket),
+        _ => Target::Service,
+    }
+}
+
+/// What the access is about, with the documents that the plugin keeps there.
+fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Unaskable> {
+    let stored = |documents: &BTreeMap<String, Option<Vec<u8>>>| {
+        let documents = documents.iter().filter_map(|(name, content)| {
+            let content = Bytes::from(content.clone()?);
+            Some((format!("{plugin}/{name}"), content))
+        });
+        documents.collect()
+    };
+    let Request {
+        bucket_owner,
+        object_owner,
+        documents,
+        ..
+    } = request;
+    let bucket = head.target.bucket().zip(bucket_owner.clone());
+    let object = head.target.key().zip(object_owner.clone());
+    let housed = (bucket.is_some() || documents.bucket.is_empty())
+        && (object.is_some() || documents.object.is_empty());
+    if !housed {
+        return Err(Unaskable::Homeless);
+    }
+    Ok(Resource {
+        access: Access {
+            action: named(request.action, s3::Action::parse)?,
+            bucket: head.target.bucket().cloned(),
+            key: head.target.key().cloned(),
+            version: head.version,
+        },
+        bucket: bucket.map(|(name, owner)| {
+            Arc::new(Bucket {
+                name: name.clone(),
+                id: 1,
+                owner,
+                created: Timestamp(0),
+                versioning: storage::Versioning::Never,
+                documents: stored(&documents.bucket),
+            })
+        }),
+        object: object.map(|(key, owner)| {
+            Arc::new(Object {
+                key: key.clone(),
+                version: VersionId::Null,
+                id: 1,
+                owner,
+                size: 0,
+                etag: String::new(),
+                modified: Timestamp(0),
+                metadata: storage::Metadata::default(),
+                documents: stored(&documents.object),
+                parts: Vec::new(),
+                location: Locator::new(()),
+            })
+        }),
+    })
+}
+
+pub(crate) fn phase(phase: types::Phase) -> Phase {
+    match phase {
+        types::Phase::Authenticate => Phase::Authenticate,
+        types::Phase::Authorize => Phase::Authorize,
+        types::Phase::Prepare => Phase::Prepare,
+        types::Phase::Serve => Phase::Serve,
+        types::Phase::Respond => Phase::Respond,
+    }
+}

@@ -1,0 +1,156 @@
+//! Answers in words, as a person reads them in a table: what a case expects, and
+//! what a plugin said. Two answers that say the same have the same words.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Answer, Expect, Outcome, Refusal, Texts};
+use crate::bindings::sluice::policy::types::{Account, Authentication, Denial, Reply, Vote};
+use crate::testing::{Changed, Documents};
+
+/// A document or a body is shown up to here.
+const SHOWN_LEN_MAX: usize = 200;
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authenticated(Authentication::Abstain) | Self::Voted(Vote::Abstain) => {
+                f.write_str("abstain")
+            }
+            Self::Authenticated(Authentication::Account(Account { id, .. })) => {
+                write!(f, "account {id}")
+            }
+            Self::Voted(Vote::Allow) => f.write_str("allow"),
+            Self::Authenticated(Authentication::Deny(denial))
+            | Self::Voted(Vote::Deny(denial))
+            | Self::Prepared(Changed {
+                answer: Err(denial),
+                ..
+            })
+            | Self::Served(Changed {
+                answer: Err(denial),
+                ..
+            }) => denied(f, denial),
+            Self::Prepared(Changed { documents, .. }) if documents == &Documents::default() => {
+                f.write_str("nothing")
+            }
+            Self::Prepared(Changed { documents, .. }) => write!(f, "attach {}", stored(documents)),
+            Self::Served(Changed {
+                answer:
+                    Ok(Reply {
+                        status,
+                        headers,
+                        body,
+                    }),
+                documents,
+            }) => {
+                write!(f, "reply {status}{}", listed(pairs(headers)))?;
+                if !body.is_empty() {
+                    write!(f, " {}", shown(body))?;
+                }
+                match documents == &Documents::default() {
+                    true => Ok(()),
+                    false => write!(f, ", attach {}", stored(documents)),
+                }
+            }
+            Self::Responded(headers) if headers.is_empty() => f.write_str("nothing"),
+            Self::Responded(headers) => write!(f, "headers{}", listed(pairs(headers))),
+        }
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Abstain => f.write_str("abstain"),
+            Self::Allow => f.write_str("allow"),
+            Self::Nothing => f.write_str("nothing"),
+            Self::Account(id) => write!(f, "account {id}"),
+            Self::Deny(refusal) => refusal.fmt(f),
+            Self::Allows(actions) => write!(f, "allows {actions:?}"),
+            Self::Attach(texts) => write!(f, "attach {}", stored(&texts.documents())),
+            Self::Reply(Answer {
+                status,
+                headers,
+                body,
+                attach,
+            }) => {
+                write!(f, "reply {status}{}", listed(headers))?;
+                if let Some(body) = body {
+                    write!(f, " {}", shown(body.as_bytes()))?;
+                }
+                match *attach == Texts::default() {
+                    true => Ok(()),
+                    false => write!(f, ", attach {}", stored(&attach.documents())),
+                }
+            }
+            Self::Headers(headers) => write!(f, "headers{}", listed(headers)),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "deny {}", self.code)?;
+        if let Some(status) = self.status {
+            write!(f, " ({status})")?;
+        }
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
+        }
+        f.write_str(&listed(&self.members))
+    }
+}
+
+fn denied(f: &mut fmt::Formatter<'_>, denial: &Denial) -> fmt::Result {
+    write!(f, "deny {}", denial.code)?;
+    if let Some(status) = denial.status {
+        write!(f, " ({status})")?;
+    }
+    if !denial.message.is_empty() {
+        write!(f, ": {}", denial.message)?;
+    }
+    f.write_str(&listed(pairs(&denial.members)))
+}
+
+/// Names and values, in the order in which they are given.
+fn listed<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let pairs = pairs.into_iter();
+    pairs
+        .map(|(name, value)| format!(" {name}={}", quoted(value)))
+        .collect()
+}
+
+fn pairs(list: &[(String, String)]) -> impl Iterator<Item = (&String, &String)> {
+    list.iter().map(|(name, value)| (name, value))
+}
+
+fn stored(documents: &Documents) -> String {
+    let of = |scope: &str, documents: &BTreeMap<String, Option<Vec<u8>>>| -> Vec<String> {
+        let documents = documents.iter().map(|(name, content)| match content {
+            Some(content) => format!("{scope}/{name}={}", shown(content)),
+            None => format!("{scope}/{name} deleted"),
+        });
+        documents.collect()
+    };
+    let all = [
+        of("bucket", &documents.bucket),
+        of("object", &documents.object),
+    ];
+    all.concat().join(" ")
+}
+
+fn shown(content: &[u8]) -> String {
+    match str::from_utf8(content) {
+        Ok(text) => quoted(text),
+        Err(_) => format!("{} bytes that are no text", content.len()),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let end = text.floor_char_boundary(SHOWN_LEN_MAX);
+    match text.get(..end).filter(|start| start.len() < text.len()) {
+        Some(start) => format!("{start:?}… of {} bytes", text.len()),
+        None => format!("{text:?}"),
+    }
+}
