@@ -54,11 +54,27 @@ impl Gateway {
             .unwrap()
     }
 
+    /// Of the private listener.
+    fn admin(&self) -> &str {
+        let admin = self.banner.split("private     http://").nth(1);
+        admin
+            .and_then(|rest| rest.split_whitespace().next())
+            .unwrap()
+    }
+
     /// What the private listener says of readiness, with its status.
     fn readiness(&self) -> String {
-        let admin = self.banner.split("private     http://").nth(1);
-        let address = admin.and_then(|rest| rest.split_whitespace().next());
-        get(address.unwrap(), "/health/ready", "").unwrap()
+        get(self.admin(), "/health/ready", "").unwrap()
+    }
+
+    /// Waits until it says so of itself.
+    fn wait_for_status(&self, expected: &str) {
+        let begun = Instant::now();
+        let status = || get(self.admin(), "/status", "").unwrap();
+        while !status().contains(expected) {
+            assert!(begun.elapsed() < PATIENCE, "{expected} in {}", status());
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Stops it as an operator does.
@@ -99,8 +115,12 @@ fn get(address: &str, path: &str, headers: &str) -> io::Result<String> {
 
 /// `sluice check`: whether it succeeded, and all that it said.
 fn check(folder: &Path, args: &[&str]) -> (bool, String) {
+    sluice(folder, &[&["check"], args].concat())
+}
+
+/// Another command.
+fn sluice(folder: &Path, args: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
-        .arg("check")
         .args(args)
         .current_dir(folder)
         .output()
@@ -356,4 +376,92 @@ fn a_copy_of_the_default_configuration_passes_the_check_and_starts() {
         report.contains("root.secret-key cannot be read"),
         "{report}"
     );
+}
+
+/// A configuration in the folder; what it has of policy comes last.
+fn write_config(folder: &Path, policy: &str) {
+    let yaml = format!(
+        "version: 1
+admin: {{address: 127.0.0.1:9001}}
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: root, keys: [{{access_key: AKIAROOT, secret_key: sesame-sesame}}]}}]
+{policy}"
+    );
+    fs::write(folder.join("sluice.yaml"), yaml).unwrap();
+}
+
+#[test]
+fn a_hang_up_and_a_command_reload_and_the_status_tells_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_config(folder, "region: eu-west-1\n");
+    let gateway = Gateway::start_with(folder, &["--config", "sluice.yaml", "--no-watch"], &[]);
+    let admin = gateway.admin();
+    gateway.wait_for_status("\"generation\": 1,");
+
+    write_config(folder, "region: eu-west-2\n");
+    gateway.signal(rustix::process::Signal::HUP);
+    gateway.wait_for_status("\"generation\": 2,");
+
+    write_config(folder, "region: eu-west-3\n");
+    let (good, said) = sluice(folder, &["reload", "--admin", admin]);
+    assert!(good, "{said}");
+    for expected in [
+        "generation 3 serves",
+        "the region was eu-west-2 and is eu-west-3",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    let (good, said) = sluice(folder, &["reload", "--admin", admin]);
+    assert!(good && said.contains("nothing is different"), "{said}");
+
+    write_config(folder, "regoin: eu-west-3\n");
+    let (good, said) = sluice(folder, &["reload", "--admin", admin]);
+    assert!(!good, "{said}");
+    for expected in ["refused", "sluice.yaml:5:1", "did you mean `region`"] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+
+    let (good, said) = sluice(folder, &["status", "--admin", admin]);
+    assert!(good, "{said}");
+    for expected in [
+        "generation     4 since ",
+        "last reload    refused at ",
+        "sluice.yaml:5:1",
+        "chain          auth, acl, location",
+        "acl       ",
+        "sha256:",
+        "online",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    let (good, said) = sluice(folder, &["status", "--admin", admin, "--format", "json"]);
+    assert!(good && said.contains("\"generation\": 4,"), "{said}");
+    gateway.stop();
+
+    let (good, said) = sluice(folder, &["status", "--admin", "127.0.0.1:1"]);
+    assert!(
+        !good && said.contains("127.0.0.1:1 cannot be asked"),
+        "{said}"
+    );
+    // The address is in the file, too, if that can be read.
+    let (good, said) = sluice(folder, &["reload", "--config", "sluice.yaml"]);
+    assert!(!good && said.contains("sluice.yaml:5:1"), "{said}");
+}
+
+#[test]
+fn a_gateway_watches_its_configuration_unless_it_is_told_not_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_config(folder, "region: eu-west-1\n");
+    let gateway = Gateway::start_with(folder, &["--config", "sluice.yaml"], &[]);
+    write_config(folder, "region: eu-west-2\n");
+    gateway.wait_for_status("\"generation\": 2,");
+    gateway.stop();
+
+    let gateway = Gateway::start_with(folder, &["--config", "sluice.yaml", "--no-watch"], &[]);
+    write_config(folder, "region: eu-west-1\n");
+    thread::sleep(Duration::from_secs(2));
+    gateway.wait_for_status("\"generation\": 1,");
+    gateway.stop();
 }

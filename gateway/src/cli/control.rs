@@ -62,10 +62,9 @@ impl Which {
             .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
-        let asked = runtime.block_on(tokio::time::timeout(
-            PATIENCE,
-            ask(address, method, path, header),
-        ));
+        let asked = runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, ask(address, method, path, header)).await
+        });
         let asked = asked.map_err(|_| format!("the gateway at {address} does not answer"))?;
         asked.map_err(|error| format!("the gateway at {address} cannot be asked: {error}"))
     }

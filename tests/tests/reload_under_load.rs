@@ -1,0 +1,190 @@
+//! A thousand reloads while clients go on: no request fails, none is decided by
+//! a generation that was not current while it ran, and nothing is left behind.
+//!
+//! This is a test binary of its own, because the memory it looks at is that of
+//! the whole process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use sluice_tests::{ROOT, Reply, Request, Server, Settings};
+
+const RELOADS: u64 = 1000;
+
+const CLIENTS: u64 = 4;
+
+/// So often the code of the plugin is another, which has to be compiled.
+const CODE_EVERY: u64 = 100;
+
+/// By then everything has its size that grows to one.
+const WARM_AFTER: u64 = 200;
+
+/// Resident memory: 20 KiB for each reload since, less than a generation takes.
+const GROWTH_KIB_MAX: u64 = 16 * 1024;
+
+/// Those that the clients and the reloads have open, each once at a time, come and go.
+const DESCRIPTORS_MAX: usize = 8;
+
+#[test]
+fn a_thousand_reloads_under_load_cost_no_request_no_wrong_verdict_and_no_memory() {
+    let server = start();
+    // A generation is current at some time between its being asked for and the next one's being there.
+    let asked = AtomicU64::new(2);
+    let there = AtomicU64::new(2);
+    let stop = AtomicBool::new(false);
+    let (mut warm, mut requests) = (Usage::now(), 0);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                scope.spawn({
+                    let (server, asked, there, stop) = (&server, &asked, &there, &stop);
+                    move || load(server, client, asked, there, stop)
+                })
+            })
+            .collect();
+        // Also when a reload fails, so that the test ends.
+        let stopping = OnDrop(|| stop.store(true, Ordering::SeqCst));
+        for generation in 3..RELOADS + 3 {
+            server.edit(|text| {
+                let (before, _) = text.split_once("plugins:").unwrap();
+                before.to_owned() + &policy(generation)
+            });
+            asked.store(generation, Ordering::SeqCst);
+            let reply = server.reload().expect(200);
+            assert!(
+                reply
+                    .text()
+                    .contains(&format!("\"generation\": {generation},")),
+                "{reply:?}"
+            );
+            there.store(generation, Ordering::SeqCst);
+            if generation == WARM_AFTER {
+                warm = Usage::now();
+            }
+        }
+        drop(stopping);
+        requests = clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .sum();
+    });
+    let status = server.ask_admin(&Request::get("/status"));
+    assert!(status.text().contains("\"draining\": []"), "{status:?}");
+
+    let end = Usage::now();
+    println!("{requests} requests; {warm:?} -> {end:?}");
+    assert!(
+        requests > RELOADS,
+        "only {requests} requests were made meanwhile"
+    );
+    assert!(end.kib < warm.kib + GROWTH_KIB_MAX, "{warm:?} -> {end:?}");
+    assert!(
+        end.descriptors < warm.descriptors + DESCRIPTORS_MAX,
+        "{warm:?} -> {end:?}"
+    );
+    assert!(end.threads <= warm.threads + 4, "{warm:?} -> {end:?}");
+}
+
+/// Requests one after the other on one connection; returns how many.
+fn load(
+    server: &Server,
+    client: u64,
+    asked: &AtomicU64,
+    there: &AtomicU64,
+    stop: &AtomicBool,
+) -> u64 {
+    let mut connection = server.connect();
+    let mut requests = 0;
+    let path = format!("/data/{client}");
+    while !stop.load(Ordering::SeqCst) {
+        let oldest = there.load(Ordering::SeqCst);
+        let put = connection.send(&Request::put(&path, "no").signed(&ROOT));
+        let newest = asked.load(Ordering::SeqCst);
+        let decided = generation_of(&put.refused(403, "AccessDenied"));
+        assert!(
+            (oldest..=newest).contains(&decided),
+            "generation {decided} decided a request between {oldest} and {newest}"
+        );
+        let get = connection.send(&Request::get("/data/key").signed(&ROOT));
+        assert_eq!(get.expect(200).body, b"content");
+        requests += 2;
+    }
+    requests
+}
+
+/// The refusal names the tag that it misses, which names the generation.
+fn generation_of(refused: &Reply) -> u64 {
+    let message = refused.element("Message").unwrap();
+    let tag = message.split('`').nth(1).unwrap();
+    tag.strip_prefix("generation-").unwrap().parse().unwrap()
+}
+
+fn start() -> Server {
+    let server = Server::start(&Settings::default());
+    server.bucket("data");
+    server.object("/data/key", "content");
+    let component = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist/require-tag.wasm");
+    let mut component = fs::read(component).unwrap();
+    fs::write(server.data().join("0.wasm"), &component).unwrap();
+    // A custom section without content: other code, which does the same.
+    component.extend([0, 2, 1, b'x']);
+    fs::write(server.data().join("1.wasm"), &component).unwrap();
+    server.edit(|text| text.to_owned() + &policy(2));
+    server.reload().expect(200);
+    server
+}
+
+/// Uploads need a tag that names the generation.
+fn policy(generation: u64) -> String {
+    let code = format!("{}.wasm", generation / CODE_EVERY % 2);
+    format!(
+        "plugins:
+  auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  require-tag: {{source: 'file:{code}'}}
+chain:
+  - use: auth
+  - use: acl
+  - use: require-tag
+    settings: {{key: generation-{generation}}}
+"
+    )
+}
+
+/// What this process has of the machine.
+#[derive(Debug, Clone, Copy)]
+struct Usage {
+    kib: u64,
+    threads: u64,
+    descriptors: usize,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let field = |name: &str| -> u64 {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        Self {
+            kib: field("VmRSS:"),
+            threads: field("Threads:"),
+            descriptors: fs::read_dir("/proc/self/fd").unwrap().count(),
+        }
+    }
+}
+
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
