@@ -34,6 +34,7 @@ codes! {
     AuthorizationHeaderMalformed "The authorization header that you provided is not valid.",
     AuthorizationQueryParametersError "Error parsing the X-Amz-Credential parameter.",
     CredentialsNotSupported "This request does not support credentials.",
+    ExpiredToken "The provided token has expired.",
     InvalidAccessKeyId "The AWS Access Key Id you provided does not exist in our records.",
     InvalidArgument "Invalid Argument",
     InvalidDigest "The Content-MD5 or checksum value that you specified is not valid.",

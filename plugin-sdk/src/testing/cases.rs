@@ -20,6 +20,7 @@
 //!                                              # host: BUCKET.s3.amazonaws.com names a bucket
 //!     body: "..."
 //!     principal: alice                         # anonymous, or an id of the directory
+//!     from: 192.0.2.7                          # the address of the client
 //!     action: PutObject                        # for `authorize`
 //!     bucket_owner: alice                      # absent: there is no such bucket
 //!     object_owner: alice                      # absent: there is no such object
@@ -86,6 +87,8 @@ pub struct Case {
     pub body: String,
     #[serde(default)]
     pub principal: Option<String>,
+    #[serde(default)]
+    pub from: Option<String>,
     #[serde(default)]
     pub action: Option<Action>,
     #[serde(default)]
@@ -402,6 +405,9 @@ impl Case {
                 )
             }
         };
+        if let Some(from) = &self.from {
+            request.source_address.clone_from(from);
+        }
         if let Some(action) = self.action {
             request.action = action;
         }

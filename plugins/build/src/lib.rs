@@ -21,8 +21,12 @@ pub type Result<T> = std::result::Result<T, String>;
 const PLUGINS: &[(&str, &str)] = &[
     ("acl", "plugins/acl"),
     ("auth", "plugins/auth"),
+    ("ip-allow-list", "plugin-sdk/examples/ip-allow-list"),
+    ("jwt-bearer", "plugin-sdk/examples/jwt-bearer"),
     ("location", "plugins/location"),
+    ("rate-limit", "plugin-sdk/examples/rate-limit"),
     ("require-tag", "plugin-sdk/examples/require-tag"),
+    ("write-once", "plugin-sdk/examples/write-once"),
 ];
 
 /// The checkout that this package is part of.
