@@ -3,10 +3,12 @@
 mod bench;
 mod check;
 mod control;
+mod decision;
+mod explain;
 mod reload;
+mod replay;
 mod serve;
 mod status;
-#[expect(dead_code, reason = "for the commands that report")]
 mod table;
 
 use std::fmt::Display;
@@ -40,6 +42,10 @@ enum Command {
     Reload(reload::Args),
     /// Say what a running gateway is doing: its generation, plugins and drives
     Status(status::Args),
+    /// Say why a request was answered as it was, or would be: what each plugin had to do with it
+    Explain(explain::Args),
+    /// Make recorded decisions once more with another configuration, and say which would differ
+    Replay(replay::Args),
     /// Measure the chain, the store and the whole gateway beside the floors of this machine
     Bench(bench::Args),
 }
@@ -51,6 +57,8 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Bench(args) => bench::run(args),
     }
 }

@@ -8,19 +8,23 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::body::BUFFERS_KIB_MAX;
+use crate::decision::Journal;
 use crate::generation::Generation;
 
 pub(crate) struct Gateway {
     generation: ArcSwap<Generation>,
     /// Room for bodies that are read whole.
     pub(crate) buffers: Arc<Semaphore>,
+    /// The decisions of all generations.
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl Gateway {
-    pub(crate) fn new(generation: Generation) -> Self {
+    pub(crate) fn new(generation: Generation, journal: Arc<Journal>) -> Self {
         Self {
             generation: ArcSwap::from_pointee(generation),
             buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
+            journal,
         }
     }
 

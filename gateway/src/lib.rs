@@ -6,7 +6,9 @@
 mod bench;
 mod body;
 mod builtin;
+mod decision;
 mod error;
+mod explain;
 mod gateway;
 mod generation;
 mod op;
@@ -18,4 +20,5 @@ mod stage;
 pub mod cli;
 pub mod credentials;
 pub mod reload;
+mod replay;
 pub mod serve;

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use s3::Code;
 
 use crate::body::{ReplyBody, RequestBody};
+use crate::decision::{Recorder, Scene};
 use crate::error::Result;
 use crate::gateway::Gateway;
 use crate::generation::Generation;
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
 pub(crate) struct Exchange {
     pub(crate) run: Run,
     pub(crate) body: RequestBody,
+    /// What it is decided on with, once that is read.
+    pub(crate) scene: Option<Scene>,
 }
 
 pub(crate) async fn handle(
@@ -54,10 +57,19 @@ pub(crate) async fn handle(
         Ok(routed) => {
             let facts = routed.facts();
             let run = generation.chain.begin(Arc::clone(&facts));
-            let mut exchange = Exchange { run, body };
+            let mut exchange = Exchange {
+                run,
+                body,
+                scene: None,
+            };
             let outcome = answer(&generation, routed, &mut exchange).await;
             let outcome = outcome.map_err(|error| error.about(&facts.head));
-            stage::respond(outcome, exchange, audit).await
+            let recorder = Recorder {
+                journal: &gateway.journal,
+                generation: &generation,
+                domains: &peer.domains,
+            };
+            stage::respond(outcome, exchange, audit, recorder).await
         }
         Err(error) => {
             body.drain().await;
@@ -69,6 +81,7 @@ pub(crate) async fn handle(
 async fn answer(generation: &Generation, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
     let authenticated = stage::authenticate(routed, &mut exchange.run)?;
     let loaded = stage::load(authenticated, &*generation.store).await?;
+    exchange.scene = Some(loaded.scene());
     let authorized = stage::authorize(loaded, &mut exchange.run)?;
     let cleared = stage::prepare(authorized, &mut exchange.run)?;
     stage::serve(cleared, exchange, generation).await

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use config::{Config, PluginSource, Report};
 use host::{
     Account, Chain, Credential, Directory, FailurePolicy, Host, Match, OnFailure, Plugin, Source,
-    Step,
+    Step, Time,
 };
 
 use crate::builtin;
@@ -25,6 +25,16 @@ pub(crate) fn load(
     host: &Host,
     config: &Config,
     directory: Arc<dyn Directory>,
+) -> Result<Policy, Report> {
+    load_at(host, config, directory, Time::Real)
+}
+
+/// The same, with another time on the clock of the plugins.
+pub(crate) fn load_at(
+    host: &Host,
+    config: &Config,
+    directory: Arc<dyn Directory>,
+    time: Time,
 ) -> Result<Policy, Report> {
     let mut plugins = Vec::with_capacity(config.plugins.len());
     let mut complaints = Vec::new();
@@ -56,7 +66,7 @@ pub(crate) fn load(
         .iter()
         .map(|step| build_step(step, &by_name))
         .collect::<Result<_, Report>>()?;
-    let chain = Chain::new(steps, directory).map_err(|errors| {
+    let chain = Chain::at(steps, directory, time).map_err(|errors| {
         let complain = |error: host::ChainError| {
             let step = config.chain.get(error.step)?;
             Some(step.place.complain(

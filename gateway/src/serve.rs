@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use storage::{Geometry, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::decision::Journal;
 use crate::gateway::Gateway;
 use crate::generation::Generation;
 use crate::policy::{self, Accounts, Policy};
@@ -35,6 +37,8 @@ pub enum StartError {
         address: SocketAddr,
         error: io::Error,
     },
+    #[error("decisions cannot be written to {}: {error}; look at `decisions.file`", path.display())]
+    Decisions { path: PathBuf, error: io::Error },
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -49,6 +53,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     reloader: Arc<Reloader>,
+    journal: Arc<Journal>,
 }
 
 impl std::fmt::Debug for Running {
@@ -87,7 +92,12 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let stamps = Stamps::of(config.reloaded_files());
     let (policy, store) = load(&host, config, Arc::clone(&accounts))?;
     let first = Generation::new(1, config.clone(), policy, accounts, Arc::clone(&store));
-    let gateway = Arc::new(Gateway::new(first));
+    let journal = Journal::open(&config.decisions).map_err(|error| {
+        let path = config.decisions.file.clone().unwrap_or_default();
+        StartError::Decisions { path, error }
+    })?;
+    let journal = Arc::new(journal);
+    let gateway = Arc::new(Gateway::new(first, Arc::clone(&journal)));
     let reloader = Reloader::start(Arc::clone(&gateway), host, config.clone(), stamps)?;
 
     let accepting = Arc::new(AtomicBool::new(true));
@@ -104,6 +114,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
                 accepting: Arc::clone(&accepting),
                 reloader: Arc::downgrade(&reloader),
                 started: Instant::now(),
+                journal: Arc::clone(&journal),
             };
             Some(service.start(admin.address).map_err(failed)?)
         }
@@ -121,6 +132,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         stop,
         listeners,
         reloader,
+        journal,
     })
 }
 
@@ -141,6 +153,7 @@ impl Running {
             }
         }
         self.store.close().await;
+        self.journal.close();
     }
 }
 
@@ -185,6 +198,18 @@ fn check_tls(config: &Config) -> impl Iterator<Item = Diagnostic> {
         let help = "name a chain of certificates and its private key, as PEM files";
         Some(tls.place.complain(error.to_string(), help))
     })
+}
+
+/// The chain of a configuration and its accounts, to be tried at some time. It
+/// reaches no services.
+pub(crate) fn trial(
+    config: &Config,
+    time: host::Time,
+) -> Result<(Arc<Chain>, Arc<Accounts>), StartError> {
+    let host = Host::new(host::Settings::default())?;
+    let accounts = Arc::new(Accounts::of(config)?);
+    let policy = policy::load_at(&host, config, Arc::<Accounts>::clone(&accounts), time)?;
+    Ok((policy.chain, accounts))
 }
 
 /// The chain of a configuration, for whoever wants to measure it.

@@ -136,7 +136,16 @@ impl Chain {
         steps: Vec<Step>,
         directory: Arc<dyn Directory>,
     ) -> Result<Arc<Self>, Vec<ChainError>> {
-        Self::build(steps, Outside::new(directory, Time::Real))
+        Self::at(steps, directory, Time::Real)
+    }
+
+    /// The same, with another time on its clock.
+    pub fn at(
+        steps: Vec<Step>,
+        directory: Arc<dyn Directory>,
+        time: Time,
+    ) -> Result<Arc<Self>, Vec<ChainError>> {
+        Self::build(steps, Outside::new(directory, time))
     }
 
     pub(crate) fn build(

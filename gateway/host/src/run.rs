@@ -312,6 +312,19 @@ impl Run {
         added
     }
 
+    pub fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// Who it turned out to be that asks; until then, nobody known.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// What the plugins were asked so far, and what they said.
     pub fn trace(&self) -> &Trace {
         &self.trace

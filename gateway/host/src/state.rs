@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -105,12 +106,15 @@ pub(crate) struct Outside {
 }
 
 /// What the clock of a plugin shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Time {
     /// What it is.
     Real,
     /// Always this.
     At(Timestamp),
+    /// What somebody sets, in milliseconds since the Unix epoch: a clock for what
+    /// happens once more.
+    Set(&'static AtomicU64),
 }
 
 impl Time {
@@ -120,6 +124,15 @@ impl Time {
         match self {
             Self::Real => u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX),
             Self::At(time) => time.0,
+            Self::Set(now_ms) => now_ms.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn now(self) -> Timestamp {
+        match self {
+            Self::Real => Timestamp::now(),
+            Self::At(time) => time,
+            Self::Set(now_ms) => Timestamp(now_ms.load(Ordering::Relaxed)),
         }
     }
 }

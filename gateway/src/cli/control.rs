@@ -1,7 +1,7 @@
 //! Talking to a running gateway, over its private listener.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +32,11 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// The configuration, where one is named.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     fn address(&self) -> Result<SocketAddr, String> {
         if let Some(admin) = self.admin {
             return Ok(admin);

@@ -21,6 +21,7 @@ use serde::Serialize;
 use storage::{DriveState, Store};
 
 use super::status::{ReloadAnswer, Status};
+use crate::decision::{self, Journal};
 use crate::reload::{Outcome, Refused, Reloader, Trigger};
 
 /// Monitoring needs few connections; each further one waits.
@@ -39,6 +40,7 @@ pub(crate) struct Admin {
     /// Gone when the gateway has stopped.
     pub(crate) reloader: Weak<Reloader>,
     pub(crate) started: Instant,
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl Admin {
@@ -107,15 +109,21 @@ impl Admin {
             "/health/ready" if read => self.readiness(),
             "/metrics" if read => (StatusCode::OK, self.render()),
             "/status" if read => return self.status(),
+            path if read && is_decisions(path) => return self.decisions(request),
             "/reload" if request.method() == Method::POST => return self.reload(request).await,
             "/reload" => (StatusCode::METHOD_NOT_ALLOWED, "only POST\n".to_owned()),
-            "/health/live" | "/health/ready" | "/metrics" | "/status" => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "only GET and HEAD\n".to_owned(),
-            ),
+            path
+                if is_decisions(path)
+                    || matches!(path, "/health/live" | "/health/ready" | "/metrics" | "/status") =>
+            {
+                (
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "only GET and HEAD\n".to_owned(),
+                )
+            }
             _ => (
                 StatusCode::NOT_FOUND,
-                "there are /health/live, /health/ready, /metrics, /status and /reload\n".to_owned(),
+                "there are /health/live, /health/ready, /metrics, /status, /decisions and /reload\n".to_owned(),
             ),
         };
         answer(status, "text/plain; charset=utf-8", body)
@@ -153,6 +161,39 @@ impl Admin {
             None => StatusCode::SERVICE_UNAVAILABLE,
         };
         json(code, &status)
+    }
+
+    /// One decision by the id of its request, or the latest ones.
+    fn decisions(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let plain = |status, text: String| answer(status, "text/plain; charset=utf-8", text);
+        let id = request
+            .uri()
+            .path()
+            .strip_prefix(DECISIONS)
+            .unwrap_or_default();
+        if let Some(id) = id.strip_prefix('/') {
+            return match self.journal.find(id) {
+                Some(line) => answer(StatusCode::OK, "application/json", format!("{line}\n")),
+                None => plain(
+                    StatusCode::NOT_FOUND,
+                    format!(
+                        "there is no decision about a request {id:?} (any more): all that are denied are \
+                         recorded and a share of the others, `decisions.keep` of them are kept, and a \
+                         request that is refused before any plugin is asked leaves none\n"
+                    ),
+                ),
+            };
+        }
+        let Some(query) = decision::Query::parse(request.uri().query().unwrap_or_default()) else {
+            let text = "the parameters are `denied=true` or `denied=false`, and `limit=NUMBER`\n";
+            return plain(StatusCode::BAD_REQUEST, text.to_owned());
+        };
+        let lines = self.journal.list(query);
+        answer(
+            StatusCode::OK,
+            "application/json",
+            format!("[{}]\n", lines.join(",\n")),
+        )
     }
 
     /// Ready while new requests are taken and the drives can serve them.
@@ -197,6 +238,13 @@ impl Admin {
         }
         self.metrics.render()
     }
+}
+
+const DECISIONS: &str = "/decisions";
+
+fn is_decisions(path: &str) -> bool {
+    let rest = path.strip_prefix(DECISIONS);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn status_of(outcome: &Outcome) -> StatusCode {

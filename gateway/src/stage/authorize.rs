@@ -11,7 +11,7 @@ pub(crate) struct Authorized {
 }
 
 pub(crate) fn authorize(loaded: Loaded, run: &mut Run) -> Result<Authorized> {
-    for access in &loaded.accesses {
+    for access in &*loaded.scene.accesses {
         run.authorize(access)?;
     }
     Ok(Authorized { loaded })

@@ -1,23 +1,36 @@
 //! load: the records that the request is about are read, each once.
 
 use host::Resource;
-use s3::{Access, Action, Code, Operation};
+use s3::{Access, Action, Code, Head, Operation};
 use storage::{Error as StoreError, Store};
 
+use crate::decision::Scene;
 use crate::error::{Error, Result};
 use crate::stage::Authenticated;
 
 /// A request together with what exists of what it addresses.
 pub(crate) struct Loaded {
     pub(super) authenticated: Authenticated,
-    /// One for each access, in the order in which they are authorized.
-    pub(super) accesses: Vec<Resource>,
-    /// What the operation itself addresses.
-    pub(super) target: Resource,
+    pub(super) scene: Scene,
+}
+
+impl Loaded {
+    /// What it will be decided on with, for whoever records the decision.
+    pub(crate) fn scene(&self) -> Scene {
+        self.scene.clone()
+    }
 }
 
 pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Result<Loaded> {
-    let head = &authenticated.head;
+    let scene = scene(&authenticated.head, store).await?;
+    Ok(Loaded {
+        authenticated,
+        scene,
+    })
+}
+
+/// What exists of what a request addresses.
+pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
     let mut accesses = Vec::new();
     for access in head.accesses()? {
         accesses.push(resource(access, head.operation, store).await?);
@@ -39,9 +52,8 @@ pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Res
             resource(access, head.operation, store).await?
         }
     };
-    Ok(Loaded {
-        authenticated,
-        accesses,
+    Ok(Scene {
+        accesses: accesses.into(),
         target,
     })
 }

@@ -32,7 +32,7 @@ pub(crate) struct Cleared {
 
 pub(crate) fn prepare(authorized: Authorized, run: &mut Run) -> Result<Cleared> {
     let loaded = authorized.loaded;
-    let changes = run.prepare(&loaded.target)?;
+    let changes = run.prepare(&loaded.scene.target)?;
     let head = loaded.authenticated.head;
     let copies = matches!(
         head.operation,
@@ -42,10 +42,10 @@ pub(crate) fn prepare(authorized: Authorized, run: &mut Run) -> Result<Cleared> 
         secure: loaded.authenticated.secure,
         principal: loaded.authenticated.principal,
         stream_key: loaded.authenticated.stream_key,
-        target: loaded.target,
+        target: loaded.scene.target,
         // `Head::accesses` names what a copy reads first.
         source: if copies {
-            loaded.accesses.into_iter().next()
+            loaded.scene.accesses.first().cloned()
         } else {
             None
         },

@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::body::ReplyBody;
+use crate::decision::{Answered, Recorder};
 use crate::error::{Error, Result};
 use crate::pipeline::Exchange;
 use crate::stage::{Audit, audit};
@@ -42,8 +43,13 @@ pub(crate) async fn respond(
     outcome: Result<Reply>,
     exchange: Exchange,
     mut audit: Audit,
+    recorder: Recorder<'_>,
 ) -> Response<ReplyBody> {
-    let Exchange { mut run, mut body } = exchange;
+    let Exchange {
+        mut run,
+        mut body,
+        scene,
+    } = exchange;
     // A client that is slow to finish must not keep instances from others.
     run.rest();
     if outcome.is_err() {
@@ -55,6 +61,8 @@ pub(crate) async fn respond(
         Err(error) => error.answer.status(),
     };
     let additions = run.respond(status);
+    let refusal = outcome.as_ref().err().map(|error| &error.answer);
+    recorder.record(&run, scene.as_ref(), Answered { status, refusal });
     let mut response = match outcome {
         Ok(reply) => {
             let mut response = Response::new(reply.body);

@@ -1,0 +1,250 @@
+//! What is left out of a record of a request: whatever lets its reader make
+//! requests in the client's name.
+//!
+//! What is hidden is hidden by its name. Presence and names stay, because
+//! plugins are matched by them.
+
+use http::HeaderName;
+use s3::{Head, Query};
+
+/// Stands for what was hidden; it needs no escaping in a query.
+pub(crate) const HIDDEN: &str = "REDACTED";
+
+/// What a request said, fit to be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    /// The headers and parameters whose value, or a part of it, was hidden.
+    pub(crate) hidden: Vec<String>,
+}
+
+impl Shown {
+    pub(crate) fn of(head: &Head) -> Self {
+        let mut shown = Self::default();
+        shown.query = shown.hide_in_query(&head.query_string);
+        for (name, value) in head.sent_headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let value = shown.hide_in_header(name, &value);
+            shown.headers.push((name.as_str().to_owned(), value));
+        }
+        shown.hidden.sort();
+        shown.hidden.dedup();
+        shown
+    }
+
+    fn hide_in_query(&mut self, query: &str) -> String {
+        let parameters = query.split('&').map(|parameter| {
+            let Some((raw, _)) = parameter.split_once('=') else {
+                return parameter.to_owned();
+            };
+            // The whole query was read before; what cannot be read is hidden.
+            let decoded = Query::parse(parameter).unwrap_or_default();
+            match decoded.iter().next() {
+                Some((name, _)) if !is_secret(name) => parameter.to_owned(),
+                name => {
+                    self.hidden
+                        .push(name.map_or(raw, |(name, _)| name).to_owned());
+                    format!("{raw}={HIDDEN}")
+                }
+            }
+        });
+        parameters.collect::<Vec<_>>().join("&")
+    }
+
+    fn hide_in_header(&mut self, name: &HeaderName, value: &str) -> String {
+        let shown = match name.as_str() {
+            "authorization" => authorization(value),
+            "referer" | "x-amz-copy-source" | "x-forwarded-uri" | "x-original-url" => {
+                without_query(value)
+            }
+            name if is_secret(name) => HIDDEN.to_owned(),
+            _ => return value.to_owned(),
+        };
+        if shown != value {
+            self.hidden.push(name.as_str().to_owned());
+        }
+        shown
+    }
+}
+
+/// Whether a header or a parameter of this name is one that nobody else may know.
+fn is_secret(name: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "cookie",
+        "set-cookie",
+        "proxy-authorization",
+        "signature",
+        "x-amz-mfa",
+        "x-amz-security-token",
+        "x-amz-signature",
+    ];
+    /// Parts of names, without what separates words.
+    const PARTS: [&str; 10] = [
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "apikey",
+        "privatekey",
+        "accesskey",
+        "customerkey",
+        "jwt",
+    ];
+    let name = name.to_ascii_lowercase();
+    // The id of a key is none; without it nobody could tell who signed. Lists are
+    // continued with a token that opens nothing.
+    if matches!(name.as_str(), "awsaccesskeyid" | "continuation-token") {
+        return false;
+    }
+    let words: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| words.contains(part))
+}
+
+/// Who signed and what stays, the signature goes.
+fn authorization(value: &str) -> String {
+    let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
+    if scheme.starts_with("AWS4-") {
+        let parts = rest
+            .split(',')
+            .map(|part| match part.trim().split_once('=') {
+                Some((name @ ("Credential" | "SignedHeaders"), said)) => format!("{name}={said}"),
+                Some((name, _)) => format!("{name}={HIDDEN}"),
+                None => HIDDEN.to_owned(),
+            });
+        return format!("{scheme} {}", parts.collect::<Vec<_>>().join(", "));
+    }
+    match (scheme, rest.split_once(':')) {
+        ("AWS", Some((access_key, _))) => format!("AWS {access_key}:{HIDDEN}"),
+        ("", _) => HIDDEN.to_owned(),
+        _ => format!("{scheme} {HIDDEN}"),
+    }
+}
+
+/// A link may be one that was signed. What a copy reads has nothing but the
+/// version in its query.
+fn without_query(value: &str) -> String {
+    match value.split_once('?') {
+        Some((_, query)) if query.starts_with("versionId=") && !query.contains('&') => {
+            value.to_owned()
+        }
+        Some((link, _)) => format!("{link}?{HIDDEN}"),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_a_reader_act_in_the_clients_name_is_hidden() {
+        const SECRET: &str = "c2VjcmV0";
+        for (name, value, expected) in [
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=c2VjcmV0",
+                "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=REDACTED",
+            ),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIA/s,Signature=c2VjcmV0",
+                "AWS4-HMAC-SHA256 Credential=AKIA/s, Signature=REDACTED",
+            ),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 c2VjcmV0",
+                "AWS4-HMAC-SHA256 REDACTED",
+            ),
+            ("authorization", "AWS AKIA:c2VjcmV0", "AWS AKIA:REDACTED"),
+            ("authorization", "AWS c2VjcmV0", "AWS REDACTED"),
+            ("authorization", "Bearer c2VjcmV0", "Bearer REDACTED"),
+            ("authorization", "c2VjcmV0", HIDDEN),
+            ("proxy-authorization", "Basic c2VjcmV0", HIDDEN),
+            ("cookie", "session=c2VjcmV0", HIDDEN),
+            ("x-amz-security-token", "c2VjcmV0", HIDDEN),
+            (
+                "x-amz-server-side-encryption-customer-key",
+                "c2VjcmV0",
+                HIDDEN,
+            ),
+            (
+                "x-amz-server-side-encryption-customer-key-md5",
+                "c2VjcmV0",
+                HIDDEN,
+            ),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-key",
+                "c2VjcmV0",
+                HIDDEN,
+            ),
+            ("x-amz-meta-db-password", "c2VjcmV0", HIDDEN),
+            ("x-amz-meta-client-secret", "c2VjcmV0", HIDDEN),
+            ("x-api-key", "c2VjcmV0", HIDDEN),
+            ("x-auth-token", "c2VjcmV0", HIDDEN),
+            (
+                "referer",
+                "https://s3/b/k?X-Amz-Signature=c2VjcmV0",
+                "https://s3/b/k?REDACTED",
+            ),
+            // What is no secret stays.
+            ("host", "s3.example.com", "s3.example.com"),
+            ("x-amz-date", "20260101T000000Z", "20260101T000000Z"),
+            ("x-amz-meta-team", "storage", "storage"),
+            (
+                "x-amz-copy-source",
+                "/b/k?versionId=null",
+                "/b/k?versionId=null",
+            ),
+            (
+                "x-amz-server-side-encryption-customer-algorithm",
+                "AES256",
+                "AES256",
+            ),
+            (
+                "x-amz-content-sha256",
+                "UNSIGNED-PAYLOAD",
+                "UNSIGNED-PAYLOAD",
+            ),
+        ] {
+            let mut shown = Shown::default();
+            let found = shown.hide_in_header(&HeaderName::from_static(name), value);
+            assert_eq!(found, expected, "{name}");
+            assert!(!found.contains(SECRET), "{name}");
+            assert_eq!(
+                shown.hidden.contains(&name.to_owned()),
+                found != value,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_presigned_url_is_kept_without_what_makes_it_one() {
+        for (query, expected) in [
+            ("", ""),
+            ("acl&versionId=null", "acl&versionId=null"),
+            (
+                "X-Amz-Credential=AKIA%2Fx&X-Amz-Signature=c2VjcmV0&prefix=a%26b",
+                "X-Amz-Credential=AKIA%2Fx&X-Amz-Signature=REDACTED&prefix=a%26b",
+            ),
+            ("x-amz-%73ignature=c2VjcmV0", "x-amz-%73ignature=REDACTED"),
+            (
+                "AWSAccessKeyId=AKIA&Expires=1&Signature=c2VjcmV0",
+                "AWSAccessKeyId=AKIA&Expires=1&Signature=REDACTED",
+            ),
+            (
+                "X-Amz-Security-Token=c2VjcmV0",
+                "X-Amz-Security-Token=REDACTED",
+            ),
+            ("token=c2VjcmV0&x=1", "token=REDACTED&x=1"),
+            (
+                "list-type=2&continuation-token=abc",
+                "list-type=2&continuation-token=abc",
+            ),
+        ] {
+            assert_eq!(Shown::default().hide_in_query(query), expected);
+        }
+    }
+}

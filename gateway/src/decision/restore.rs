@@ -1,0 +1,197 @@
+//! A record becomes a request again, as far as plugins can tell: with the same
+//! head but for its secrets, and the same facts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host::{Account, Directory, Facts, Principal, Resource};
+use http::{HeaderName, HeaderValue, Request};
+use s3::{Action, Head, SubResource};
+use storage::{
+    Bucket, BucketName, Documents, Locator, Metadata, Object, ObjectKey, Timestamp, VersionId,
+    Versioning,
+};
+
+use super::{Record, Requester, Thing};
+
+/// What a record is decided on again with.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) principal: Principal,
+    /// The gateway that decides now knows the account of that name.
+    pub(crate) is_known: bool,
+    pub(crate) accesses: Vec<Resource>,
+    /// What the operation itself addresses.
+    pub(crate) target: Resource,
+    pub(crate) time: Timestamp,
+}
+
+impl Restored {
+    /// In words, why it cannot be: the record is a file that anybody may have written.
+    pub(crate) fn of(
+        record: &Record,
+        directory: &dyn Directory,
+        more: &[SubResource],
+    ) -> Result<Self, String> {
+        if let Some(missing) = record.missing.first() {
+            return Err(format!("{missing} was too much to be kept"));
+        }
+        let head = head(record, more)?;
+        let resources = record.accesses.iter().map(|access| {
+            let parsed = |error: storage::NameError| error.to_string();
+            let name = access.bucket.as_deref().map(BucketName::parse);
+            let key = access.key.as_deref().map(ObjectKey::parse);
+            let version = access.version.as_deref().map(VersionId::parse);
+            let access_again = s3::Access {
+                action: Action::parse(&access.action)
+                    .ok_or_else(|| format!("there is no action {:?}", access.action))?,
+                bucket: name.transpose().map_err(parsed)?,
+                key: key.transpose().map_err(parsed)?,
+                version: version.transpose().map_err(parsed)?,
+            };
+            resource(access_again, access.object.as_ref(), record)
+        });
+        let target = s3::Access {
+            action: Action::DeleteObject,
+            bucket: head.target.bucket().cloned(),
+            key: head.target.key().cloned(),
+            version: head.version,
+        };
+        let accesses = resources.collect::<Result<Vec<_>, String>>()?;
+        let addressed = |resource: &&Resource| {
+            resource.access.bucket == target.bucket && resource.access.key == target.key
+        };
+        let target = match accesses.iter().find(addressed) {
+            Some(target) => target.clone(),
+            None => resource(target, record.object.as_ref(), record)?,
+        };
+        let (principal, is_known) = principal(record, directory);
+        Ok(Self {
+            facts: Arc::new(Facts {
+                head: Arc::new(head),
+                source: record.source,
+                secure: record.secure,
+                request_id: record.request_id.clone(),
+            }),
+            principal,
+            is_known,
+            accesses,
+            target,
+            time: Timestamp(u64::try_from(record.time.as_millisecond()).unwrap_or_default()),
+        })
+    }
+}
+
+fn head(record: &Record, more: &[SubResource]) -> Result<Head, String> {
+    let target = match &*record.query {
+        "" => record.path.clone(),
+        query => format!("{}?{query}", record.path),
+    };
+    let mut request = Request::builder().method(&*record.method).uri(target);
+    for (name, value) in &record.headers {
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
+        request = request.header(name, value);
+    }
+    let (parts, ()) = request
+        .body(())
+        .map_err(|error| error.to_string())?
+        .into_parts();
+    let head = Head::parse(&parts, &record.domains, more)
+        .map_err(|error| format!("it is not understood any more: {}", error.message()))?;
+    if head.operation.name() != record.operation {
+        let (was, is) = (&record.operation, head.operation);
+        return Err(format!("it was {was} and would be {is}"));
+    }
+    Ok(head)
+}
+
+/// The account as it is known now; where it is gone, as it was.
+fn principal(record: &Record, directory: &dyn Directory) -> (Principal, bool) {
+    match &record.principal {
+        Requester::Anonymous => (Principal::Anonymous, true),
+        Requester::Account {
+            id,
+            display_name,
+            email,
+            roles,
+        } => match directory.by_id(id) {
+            Some(account) => (Principal::Account(account), true),
+            None => {
+                let account = Account {
+                    id: id.clone(),
+                    display_name: display_name.clone(),
+                    email: email.clone(),
+                    roles: roles.clone(),
+                };
+                (Principal::Account(Arc::new(account)), false)
+            }
+        },
+    }
+}
+
+fn resource(
+    access: s3::Access,
+    object: Option<&Thing>,
+    record: &Record,
+) -> Result<Resource, String> {
+    let bucket = match &access.bucket {
+        Some(name) => record
+            .buckets
+            .get(name.as_str())
+            .map(|thing| thing.bucket(name.clone())),
+        None => None,
+    };
+    let object = object
+        .zip(access.key.as_ref())
+        .map(|(thing, key)| thing.object(key.clone(), access.version))
+        .transpose()?;
+    Ok(Resource {
+        access,
+        bucket: bucket.transpose()?,
+        object,
+    })
+}
+
+impl Thing {
+    /// A bucket of which a plugin can see no more than of the one that was.
+    pub(crate) fn bucket(&self, name: BucketName) -> Result<Arc<Bucket>, String> {
+        Ok(Arc::new(Bucket {
+            name,
+            id: 0,
+            owner: self.owner.clone(),
+            created: Timestamp(0),
+            versioning: Versioning::Never,
+            documents: self.documents()?,
+        }))
+    }
+
+    fn object(&self, key: ObjectKey, version: Option<VersionId>) -> Result<Arc<Object>, String> {
+        Ok(Arc::new(Object {
+            key,
+            version: version.unwrap_or(VersionId::Null),
+            id: 0,
+            owner: self.owner.clone(),
+            size: 0,
+            etag: String::new(),
+            modified: Timestamp(0),
+            metadata: Metadata::new(),
+            documents: self.documents()?,
+            parts: Vec::new(),
+            location: Locator::new(Bytes::new()),
+        }))
+    }
+
+    pub(crate) fn documents(&self) -> Result<Documents, String> {
+        self.documents
+            .iter()
+            .map(|(name, content)| {
+                let content = content.bytes();
+                let content =
+                    content.ok_or_else(|| format!("the document {name} is not in Base64"))?;
+                Ok((name.clone(), content))
+            })
+            .collect::<Result<Documents, String>>()
+    }
+}

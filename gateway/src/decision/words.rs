@@ -1,0 +1,99 @@
+//! What plugins said, and why others were not asked, in words.
+
+use host::{Mismatch, Phase, Principal, Said, Unasked};
+
+use super::{Outcome, Part, Vote};
+
+impl Part {
+    pub(super) fn of(part: &host::Part, phase: Phase) -> Self {
+        match part {
+            host::Part::Asked(call) => {
+                let (vote, reason) = answer(&call.said);
+                let micros = u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX);
+                Self {
+                    vote,
+                    reason,
+                    micros: Some(micros),
+                }
+            }
+            host::Part::Unasked(why) => Self {
+                vote: Vote::NotAsked,
+                reason: not_asked(*why, phase),
+                micros: None,
+            },
+        }
+    }
+}
+
+impl Outcome {
+    /// `None` for what was interrupted.
+    pub(super) fn of(outcome: &host::Outcome) -> Option<Self> {
+        Some(match outcome {
+            host::Outcome::Open => return None,
+            host::Outcome::Identified(principal) => Self::Identified(who(principal)),
+            host::Outcome::Passed => Self::Passed,
+            host::Outcome::Served(status) => Self::Served(status.as_u16()),
+            host::Outcome::Refused(error) => Self::refused(error),
+        })
+    }
+
+    pub(crate) fn refused(error: &s3::Error) -> Self {
+        Self::Refused {
+            code: error.code_name().to_owned(),
+            status: error.status().as_u16(),
+            message: error.message().to_owned(),
+        }
+    }
+}
+
+fn answer(said: &Said) -> (Vote, String) {
+    match said {
+        Said::Abstained => (Vote::Abstain, String::new()),
+        Said::Allowed => (Vote::Allow, String::new()),
+        Said::Denied(error) => (
+            Vote::Deny,
+            format!("{}: {}", error.code_name(), error.message()),
+        ),
+        Said::Asserted(principal) => (Vote::Assert, who(principal)),
+        Said::Attached(names) if names.is_empty() => (Vote::Attach, String::new()),
+        Said::Attached(names) => (Vote::Attach, format!("attaches {}", names.join(", "))),
+        Said::Served(status) => (Vote::Serve, status.as_u16().to_string()),
+        Said::Added(names) => {
+            let names: Vec<_> = names.iter().map(http::HeaderName::as_str).collect();
+            (Vote::Add, names.join(", "))
+        }
+        Said::Failed(failure) => (Vote::Fail, failure.to_string()),
+    }
+}
+
+fn who(principal: &Principal) -> String {
+    match principal {
+        Principal::Anonymous => "anonymous".to_owned(),
+        Principal::Account(account) => account.id.clone(),
+    }
+}
+
+fn not_asked(why: Unasked, phase: Phase) -> String {
+    let reason = match why {
+        Unasked::Off => "its mode is off",
+        Unasked::Decided => "it was decided before",
+        Unasked::NoClaim => "another plugin serves this",
+        Unasked::Failed => "it failed in an earlier phase",
+        Unasked::Unmatched(mismatch) => match mismatch {
+            Mismatch::Operation => "`match.operations` does not list this",
+            Mismatch::Bucket => "`match.buckets` does not cover this bucket",
+            Mismatch::Prefix => "`match.prefixes` does not cover this key",
+            Mismatch::Principal if phase == Phase::Authenticate => {
+                "`match.principals` is not decided before it is known who asks"
+            }
+            Mismatch::Principal => "`match.principals` does not list who asks",
+            Mismatch::Header => "none of `match.headers` is there",
+            Mismatch::Phase => return format!("the plugin takes no part in {}", phase.name()),
+            Mismatch::Interest => "the plugin is not interested in this operation",
+            Mismatch::InterestHeader => "the request has no header that the plugin looks for",
+            Mismatch::InterestQuery => "the request has no parameter that the plugin looks for",
+            Mismatch::InterestDocument => "the bucket has no document of the plugin",
+        },
+    };
+    reason.to_owned()
+}
