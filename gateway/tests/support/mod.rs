@@ -1,6 +1,5 @@
 //! A gateway in a process of its own, and the other commands.
 
-#![expect(dead_code, reason = "every test uses a part of this")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
