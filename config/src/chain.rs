@@ -7,6 +7,7 @@ use crate::matching::{self, Match};
 use crate::policy::Names;
 use crate::read::{Fields, Valid, Value};
 use crate::report::Place;
+use crate::settings::Places;
 use crate::words::Mode;
 
 /// One use of a plugin.
@@ -18,6 +19,8 @@ pub struct Step {
     pub settings: serde_json::Value,
     pub mode: Mode,
     pub place: Place,
+    /// Of its settings.
+    pub(crate) places: Places,
 }
 
 impl Step {
@@ -65,6 +68,10 @@ fn use_of(value: &Value<'_>, fields: &Fields<'_>, known: &Known<'_>) -> Valid<St
         settings: settings?,
         mode: mode?,
         place: value.place(),
+        places: fields
+            .get("settings")
+            .map(Value::places)
+            .unwrap_or_default(),
     })
 }
 

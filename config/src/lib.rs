@@ -22,6 +22,7 @@ mod read;
 mod report;
 mod restart;
 mod server;
+mod settings;
 mod storage;
 mod unit;
 mod words;

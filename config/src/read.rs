@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::report::{Diagnostic, Place, Report, Source};
+use crate::settings::{self, Places, Spot};
 use crate::unit;
 use crate::yaml::{self, Entry, Kind, Node, Span};
 
@@ -169,7 +170,7 @@ impl<'a> Value<'a> {
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a mapping".to_owned(),
         };
-        self.fail(format!("{what} is expected here, not {found}"), help)
+        self.fail(expected(what, &found), help)
     }
 
     fn is_secret(&self) -> bool {
@@ -410,6 +411,34 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// Where it and everything in it stands.
+    pub(crate) fn places(&self) -> Places {
+        let mut places = Places::default();
+        self.add_places(String::new(), None, &mut places);
+        places
+    }
+
+    fn add_places(&self, pointer: String, key: Option<Place>, places: &mut Places) {
+        match &self.node.kind {
+            Kind::Plain(_) | Kind::Quoted(_) => {}
+            Kind::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    let item = self.child(item, format!("{}[{at}]", self.path));
+                    item.add_places(settings::below(&pointer, &at.to_string()), None, places);
+                }
+            }
+            Kind::Map(entries) => {
+                for entry in entries {
+                    let value = self.child(&entry.value, self.below(&entry.key));
+                    let key = value.place_of(entry.key_span);
+                    value.add_places(settings::below(&pointer, &entry.key), Some(key), places);
+                }
+            }
+        }
+        let value = self.place();
+        places.0.insert(pointer, Spot { value, key });
+    }
+
     /// Any value, as JSON.
     pub(crate) fn json(&self) -> Valid<serde_json::Value> {
         match &self.node.kind {
@@ -425,6 +454,11 @@ impl<'a> Value<'a> {
             }
         }
     }
+}
+
+/// What was found where something else had to be.
+pub(crate) fn expected(what: &str, found: &str) -> String {
+    format!("{what} is expected here, not {found}")
 }
 
 fn fits(number: u64) -> usize {

@@ -141,6 +141,10 @@ impl Place {
         &self.path
     }
 
+    pub(crate) fn is_secret(&self) -> bool {
+        self.source.is_secret(self.span)
+    }
+
     pub fn complain(&self, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         Diagnostic {
             file: self.file().to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::Arc;
 
-use config::{Config, PluginSource, Report};
+use config::{Config, Diagnostic, OnStart, PluginSource, Report};
 use host::{
     Account, Chain, Credential, Directory, FailurePolicy, Host, Match, OnFailure, Plugin, Source,
     Step, Time,
@@ -66,19 +66,53 @@ pub(crate) fn load_at(
         .iter()
         .map(|step| build_step(step, &by_name))
         .collect::<Result<_, Report>>()?;
-    let chain = Chain::at(steps, directory, time).map_err(|errors| {
-        let complain = |error: host::ChainError| {
-            let step = config.chain.get(error.step)?;
-            Some(step.place.complain(
-                error.fault.to_string(),
-                "change this step, or the plugin it uses",
-            ))
-        };
-        Report {
-            diagnostics: errors.into_iter().filter_map(complain).collect(),
-        }
-    })?;
+    let of_settings = check_settings(config, &by_name);
+    let complain = |error: &host::ChainError| {
+        let step = config.chain.get(error.step)?;
+        let fault = error.fault.to_string();
+        Some(match error.fault {
+            // Its schema has said it better.
+            host::Fault::Settings(_) if of_settings.contains_key(&error.step) => return None,
+            host::Fault::Settings(_) => {
+                let help = "the documentation of the plugin tells what it takes";
+                step.settings_place().complain(fault, help)
+            }
+            _ => {
+                let help = "change this step, or the plugin it uses";
+                step.place.complain(fault, help)
+            }
+        })
+    };
+    let chain = Chain::at(steps, directory, time);
+    let errors = chain.as_ref().err().into_iter().flatten();
+    let mut complaints: Vec<_> = errors.filter_map(complain).collect();
+    complaints.extend(of_settings.into_values().flatten());
+    Report::of(complaints)?;
+    let chain = chain.unwrap_or_else(|_| unreachable!("every fault of a chain has its step"));
     Ok(Policy { chain, plugins })
+}
+
+/// What is wrong with the settings by the schemas of the plugins, by the steps,
+/// where it keeps the configuration from being used.
+fn check_settings(
+    config: &Config,
+    plugins: &HashMap<&str, &Arc<Plugin>>,
+) -> BTreeMap<usize, Vec<Diagnostic>> {
+    let mut faults = BTreeMap::new();
+    for (number, step) in config.chain.iter().enumerate() {
+        let on_settings = config
+            .plugin(&step.plugin)
+            .map(|plugin| plugin.on_failure.settings);
+        if step.mode == config::Mode::Off || on_settings != Some(OnStart::Refuse) {
+            continue;
+        }
+        let plugin = plugins.get(step.plugin.as_str());
+        let schema = plugin.and_then(|plugin| plugin.manifest().settings_schema.as_ref());
+        if let Some(Err(report)) = schema.map(|schema| step.check_settings(schema)) {
+            faults.insert(number, report.diagnostics);
+        }
+    }
+    faults
 }
 
 fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
