@@ -9,6 +9,10 @@ use crate::matching::ANONYMOUS;
 use crate::read::{Unique, Valid, Value};
 use crate::report::{Place, Report};
 
+pub(crate) const ACCOUNT_KEYS: &[&str] = &["id", "display_name", "email", "roles", "keys"];
+pub(crate) const KEY_KEYS: &[&str] = &["access_key", "secret_key"];
+pub(crate) const REFERENCE_KEYS: &[&str] = &["env", "file"];
+
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The canonical user id.
@@ -244,7 +248,7 @@ struct Uniques {
 }
 
 fn account(value: &Value<'_>, data: &Path, unique: &Uniques) -> Valid<Account> {
-    let fields = value.fields(&["id", "display_name", "email", "roles", "keys"])?;
+    let fields = value.fields(ACCOUNT_KEYS)?;
     let id = fields.required("id", "alice", |value| {
         let id = name(value, 64)?;
         if id == ANONYMOUS {
@@ -317,7 +321,7 @@ pub(crate) fn is_name(text: &str, len_max: usize) -> bool {
 }
 
 fn key(value: &Value<'_>, data: &Path, unique: &Uniques) -> Valid<Key> {
-    let fields = value.fields(&["access_key", "secret_key"])?;
+    let fields = value.fields(KEY_KEYS)?;
     let access_key = fields.required("access_key", "{env: ACCESS_KEY}", |value| {
         let found = reference(value, data, check_access_key)?;
         if let Reference::Literal(Secret(text)) = &found {
@@ -344,7 +348,7 @@ pub(crate) fn reference(value: &Value<'_>, data: &Path, check: Check) -> Valid<R
             Err(rule) => Err(value.fail("this text cannot be used", rule)),
         };
     }
-    value.fields(&["env", "file"])?.only(&[
+    value.fields(REFERENCE_KEYS)?.only(&[
         ("env", &|value| {
             value.parsed("write the name of an environment variable", |text| {
                 let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

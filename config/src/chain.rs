@@ -10,6 +10,10 @@ use crate::report::Place;
 use crate::settings::Places;
 use crate::words::Mode;
 
+pub(crate) const STEP_KEYS: &[&str] = &["use", "match", "settings", "mode"];
+pub(crate) const ENTRY_KEYS: &[&str] = &["match", "insert"];
+pub(crate) const INSERT_KEYS: &[&str] = &["after", "before", "use", "match", "settings", "mode"];
+
 /// One use of a plugin.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -45,7 +49,7 @@ fn no_plugin(name: &str) -> String {
 }
 
 pub(crate) fn step(value: &Value<'_>, known: &Known<'_>) -> Valid<Step> {
-    let fields = value.fields(&["use", "match", "settings", "mode"])?;
+    let fields = value.fields(STEP_KEYS)?;
     // An insert may name a use that is invalid for other reasons.
     if let Some(name) = fields.get("use").and_then(Value::as_text) {
         known.used.add(name);
@@ -90,7 +94,7 @@ enum Side {
 }
 
 pub(crate) fn bucket_inserts(value: &Value<'_>, known: &Known<'_>) -> Valid<Vec<Insert>> {
-    let fields = value.fields(&["match", "insert"])?;
+    let fields = value.fields(ENTRY_KEYS)?;
     let buckets = fields.required("match", "[\"prod-*\"]", matching::globs);
     let inserts = fields.required("insert", "[{after: .., use: ..}]", |value| {
         value.filled_list("insert a step, or remove the entry", |value| {
@@ -105,7 +109,7 @@ pub(crate) fn bucket_inserts(value: &Value<'_>, known: &Known<'_>) -> Valid<Vec<
 }
 
 fn insert(value: &Value<'_>, known: &Known<'_>) -> Valid<Insert> {
-    let fields = value.fields(&["after", "before", "use", "match", "settings", "mode"])?;
+    let fields = value.fields(INSERT_KEYS)?;
     let anchor = |value: &Value<'_>| {
         known.used.find(value, |name| {
             format!("the chain does not use a plugin `{name}`")

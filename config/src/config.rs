@@ -70,7 +70,7 @@ pub struct Overrides {
     pub secret_key: Option<Secret>,
 }
 
-const FIELDS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "version",
     "listeners",
     "admin",
@@ -187,7 +187,7 @@ fn top_level(
     overrides: &Overrides,
     origin: Origin,
 ) -> Valid<Config> {
-    let fields = root.fields(FIELDS)?;
+    let fields = root.fields(KEYS)?;
     let version = fields.required("version", "1", |value| {
         let help = "write `version: 1`, the only one there is";
         match value.integer(0..=u64::MAX)? {
@@ -197,7 +197,7 @@ fn top_level(
     });
 
     let addresses = server::Addresses::default();
-    let listeners = defaulted(&fields, &default.fields(FIELDS)?, "listeners", |value| {
+    let listeners = defaulted(&fields, &default.fields(KEYS)?, "listeners", |value| {
         server::listeners(value, base, overrides.listen, &addresses)
     });
     let admin = fields.optional("admin", |value| {
@@ -219,7 +219,7 @@ fn top_level(
         region: region.as_deref().unwrap_or_default(),
         accounts: accounts.as_deref().ok(),
     };
-    let policy = policy::policy(&fields, &default.fields(FIELDS)?, &around);
+    let policy = policy::policy(&fields, &default.fields(KEYS)?, &around);
     let decisions = fields.or("decisions", Decisions::default(), |value| {
         decisions::decisions(value, &data, &directories)
     });

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::read::{Valid, Value};
 use crate::storage::Directories;
 
+pub(crate) const DECISIONS_KEYS: &[&str] = &["file", "sample", "keep", "file_size"];
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decisions {
     /// A log of lines of JSON; without it, they are kept in memory only.
@@ -33,7 +35,7 @@ pub(crate) fn decisions(
     data: &Path,
     directories: &Directories,
 ) -> Valid<Decisions> {
-    let fields = value.fields(&["file", "sample", "keep", "file_size"])?;
+    let fields = value.fields(DECISIONS_KEYS)?;
     let default = Decisions::default();
     let file = fields.optional("file", |value| directories.own_path(value, data));
     let sample = fields.or("sample", default.sample, Value::share);

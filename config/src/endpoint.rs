@@ -11,6 +11,15 @@ use crate::account::{self, NamedSecret, is_name};
 use crate::read::{Valid, Value};
 use crate::report::Place;
 
+pub(crate) const ENDPOINT_KEYS: &[&str] = &[
+    "url",
+    "methods",
+    "timeout",
+    "response",
+    "private_addresses",
+    "headers",
+];
+
 /// A service that a plugin may call by its name.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -30,10 +39,10 @@ pub struct Endpoint {
     pub place: Place,
 }
 
-const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+pub(crate) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Headers that belong to the connection and not to the call.
-const FRAMING: &[&str] = &[
+pub(crate) const FRAMING: &[&str] = &[
     "connection",
     "content-length",
     "expect",
@@ -71,14 +80,7 @@ pub(crate) fn secret(name: &str, value: &Value<'_>, data: &Path) -> Valid<NamedS
 
 pub(crate) fn endpoint(name: &str, value: &Value<'_>, data: &Path) -> Valid<Endpoint> {
     let named = named(name, value, "an endpoint");
-    let fields = value.fields(&[
-        "url",
-        "methods",
-        "timeout",
-        "response",
-        "private_addresses",
-        "headers",
-    ])?;
+    let fields = value.fields(ENDPOINT_KEYS)?;
     let private = fields.or("private_addresses", false, Value::boolean);
     let url = fields.required("url", "https://HOST/PATH/", |value| {
         let help = "write http:// or https://, a host, and the beginning of all paths: no user, \

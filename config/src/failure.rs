@@ -7,6 +7,23 @@ use std::time::Duration;
 use crate::read::{Valid, Value};
 use crate::words::FailureKind;
 
+pub(crate) const ON_FAILURE_KEYS: &[&str] = &[
+    "default",
+    "accept_risk",
+    "load",
+    "settings",
+    "trap",
+    "timeout",
+    "memory",
+    "output",
+    "host_calls",
+    "overload",
+    "instantiate",
+    "invalid",
+];
+pub(crate) const ANSWER_KEYS: &[&str] = &["code"];
+pub(crate) const BREAKER_KEYS: &[&str] = &["failures", "clients", "pause"];
+
 /// What a request is answered with when a plugin fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnFailure {
@@ -69,21 +86,10 @@ impl Default for Breaker {
     }
 }
 
+pub(crate) const START_WORDS: &[&str] = &["refuse", "deny", "open"];
+
 pub(crate) fn on_failure(value: &Value<'_>) -> Valid<OnFailure> {
-    let fields = value.fields(&[
-        "default",
-        "accept_risk",
-        "load",
-        "settings",
-        "trap",
-        "timeout",
-        "memory",
-        "output",
-        "host_calls",
-        "overload",
-        "instantiate",
-        "invalid",
-    ])?;
+    let fields = value.fields(ON_FAILURE_KEYS)?;
     let accept_risk = fields.or("accept_risk", false, Value::boolean);
     // Without an answer to that, there is no telling.
     let accepted = accept_risk.unwrap_or(true);
@@ -108,8 +114,7 @@ fn on_start(value: &Value<'_>, accept_risk: bool) -> Valid<OnStart> {
     if value.as_text() == Some("refuse") {
         return Ok(OnStart::Refuse);
     }
-    let words = &["refuse", "deny", "open"];
-    Ok(OnStart::Serve(answer(value, words, accept_risk)?))
+    Ok(OnStart::Serve(answer(value, START_WORDS, accept_risk)?))
 }
 
 fn failure(value: &Value<'_>, accept_risk: bool) -> Valid<Failure> {
@@ -118,7 +123,7 @@ fn failure(value: &Value<'_>, accept_risk: bool) -> Valid<Failure> {
 
 fn answer(value: &Value<'_>, words: &[&str], accept_risk: bool) -> Valid<Failure> {
     if value.is_map() {
-        let fields = value.fields(&["code"])?;
+        let fields = value.fields(ANSWER_KEYS)?;
         let codes: Vec<&str> = s3::Code::ALL.iter().map(|code| code.name()).collect();
         let code = fields.required("code", "SlowDown", |value| {
             value.choice("S3 error code", &codes, s3::Code::parse)
@@ -142,7 +147,7 @@ pub(crate) fn breaker(value: &Value<'_>) -> Valid<Option<Breaker>> {
     if value.is_scalar() {
         return value.choice("breaker", &["off"], |word| (word == "off").then_some(None));
     }
-    let fields = value.fields(&["failures", "clients", "pause"])?;
+    let fields = value.fields(BREAKER_KEYS)?;
     let default = Breaker::default();
     let failures = fields.or("failures", default.failures, |value| {
         value.count_u32(1..=10_000)

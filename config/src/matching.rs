@@ -6,6 +6,9 @@ use s3::Operation;
 use crate::account::Account;
 use crate::read::{Valid, Value, suggest};
 
+pub(crate) const MATCH_KEYS: &[&str] =
+    &["operations", "buckets", "prefixes", "principals", "headers"];
+
 /// All that is given must hold; of a list, one item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Match {
@@ -66,7 +69,7 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// `accounts` are those there are, where that is known.
 pub(crate) fn matching(value: &Value<'_>, accounts: Option<&[Account]>) -> Valid<Match> {
-    let fields = value.fields(&["operations", "buckets", "prefixes", "principals", "headers"])?;
+    let fields = value.fields(MATCH_KEYS)?;
     let all: Vec<&str> = Operation::ALL.iter().map(|op| op.name()).collect();
     let operations = fields.or("operations", Vec::new(), |value| {
         value.filled_list("name an operation, or leave the key out", |value| {

@@ -11,6 +11,27 @@ use crate::read::{Fields, Valid, Value};
 use crate::report::{Diagnostic, Place};
 use crate::words::{Grant, Instances};
 
+pub(crate) const PLUGIN_KEYS: &[&str] = &[
+    "source",
+    "digest",
+    "grants",
+    "endpoints",
+    "secrets",
+    "limits",
+    "on_failure",
+    "breaker",
+    "instances",
+];
+pub(crate) const LIMITS_KEYS: &[&str] = &[
+    "cpu",
+    "wall",
+    "memory",
+    "output",
+    "host_calls",
+    "log_lines",
+    "concurrency",
+];
+
 #[derive(Debug, Clone)]
 pub struct Plugin {
     pub name: String,
@@ -86,17 +107,7 @@ pub(crate) fn plugin(name: &str, value: &Value<'_>, base: &Path, data: &Path) ->
             "use 1 to 64 letters, digits, `-`, `_` and `.`",
         )),
     };
-    let fields = value.fields(&[
-        "source",
-        "digest",
-        "grants",
-        "endpoints",
-        "secrets",
-        "limits",
-        "on_failure",
-        "breaker",
-        "instances",
-    ])?;
+    let fields = value.fields(PLUGIN_KEYS)?;
     let source = fields.required("source", "builtin:NAME", |value| {
         let help = "write `builtin:NAME` or `file:PATH`";
         value.parsed(help, |text| match text.split_once(':') {
@@ -209,15 +220,7 @@ fn parse_digest(text: &str) -> Option<[u8; 32]> {
 }
 
 fn limits(value: &Value<'_>) -> Valid<PluginLimits> {
-    let fields = value.fields(&[
-        "cpu",
-        "wall",
-        "memory",
-        "output",
-        "host_calls",
-        "log_lines",
-        "concurrency",
-    ])?;
+    let fields = value.fields(LIMITS_KEYS)?;
     let default = PluginLimits::default();
     let cpu = fields.or("cpu", default.cpu, |value| {
         value.duration(Duration::from_millis(1)..=Duration::from_secs(10))

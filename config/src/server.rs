@@ -8,6 +8,18 @@ use std::time::Duration;
 use crate::read::{Valid, Value};
 use crate::report::{Diagnostic, Place};
 
+pub(crate) const LISTENER_KEYS: &[&str] = &["address", "domain", "tls", "limits"];
+pub(crate) const ADMIN_KEYS: &[&str] = &["address"];
+pub(crate) const TLS_KEYS: &[&str] = &["certificate", "key"];
+pub(crate) const LIMITS_KEYS: &[&str] = &[
+    "connections",
+    "header_bytes",
+    "header_timeout",
+    "idle_timeout",
+    "body_timeout",
+    "drain_timeout",
+];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     pub address: SocketAddr,
@@ -94,7 +106,7 @@ fn listener(
     listen: Option<SocketAddr>,
     addresses: &Addresses,
 ) -> Valid<Listener> {
-    let fields = value.fields(&["address", "domain", "tls", "limits"])?;
+    let fields = value.fields(LISTENER_KEYS)?;
     let address = fields.required("address", "127.0.0.1:9000", |value| {
         address(value, listen, addresses)
     });
@@ -118,7 +130,7 @@ pub(crate) fn admin(
     listen: Option<SocketAddr>,
     addresses: &Addresses,
 ) -> Valid<Admin> {
-    let fields = value.fields(&["address"])?;
+    let fields = value.fields(ADMIN_KEYS)?;
     let address = fields.required("address", "127.0.0.1:9001", |value| {
         address(value, listen, addresses)
     });
@@ -202,7 +214,7 @@ fn domain(value: &Value<'_>) -> Valid<String> {
 }
 
 fn tls(value: &Value<'_>, base: &Path) -> Valid<Tls> {
-    let fields = value.fields(&["certificate", "key"])?;
+    let fields = value.fields(TLS_KEYS)?;
     let path = |value: &Value<'_>| Ok(base.join(value.text()?));
     let certificate = fields.required("certificate", "cert.pem", path);
     let key = fields.required("key", "key.pem", path);
@@ -214,14 +226,7 @@ fn tls(value: &Value<'_>, base: &Path) -> Valid<Tls> {
 }
 
 fn limits(value: &Value<'_>) -> Valid<Limits> {
-    let fields = value.fields(&[
-        "connections",
-        "header_bytes",
-        "header_timeout",
-        "idle_timeout",
-        "body_timeout",
-        "drain_timeout",
-    ])?;
+    let fields = value.fields(LIMITS_KEYS)?;
     let timeout = |name, default, min_ms| {
         fields.or(name, default, |value| {
             value.duration(Duration::from_millis(min_ms)..=Duration::from_secs(3600))

@@ -6,6 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::read::{Invalid, Unique, Valid, Value};
 use crate::report::{Diagnostic, Place};
 
+pub(crate) const STORAGE_KEYS: &[&str] = &["data", "index", "sets"];
+pub(crate) const SET_KEYS: &[&str] = &["drives", "data_shards", "parity_shards"];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// Where everything lies that is named with a relative path below.
@@ -161,7 +164,7 @@ pub(crate) fn storage(
     data: Option<&Path>,
     directories: &Directories,
 ) -> Valid<Storage> {
-    let fields = value.fields(&["data", "index", "sets"])?;
+    let fields = value.fields(STORAGE_KEYS)?;
     let written = fields.or("data", tidy(&base.join("sluice-data")), |value| {
         path_below(value, base)
     });
@@ -244,7 +247,7 @@ fn only_set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<
 }
 
 fn set(value: &Value<'_>, data: &Path, directories: &Directories) -> Valid<DriveSet> {
-    let fields = value.fields(&["drives", "data_shards", "parity_shards"])?;
+    let fields = value.fields(SET_KEYS)?;
     let drives = fields.required("drives", "[drive1, drive2, ..]", |value| {
         value.filled_list("name a directory for each drive", |value| {
             let path = path_below(value, data)?;

@@ -24,6 +24,16 @@ const MICROSECONDS: [(&str, u64); 6] = [
     ("h", 3_600_000_000),
 ];
 
+/// The units of sizes.
+pub(crate) fn sizes() -> Vec<&'static str> {
+    SIZES.iter().map(|(unit, _)| *unit).collect()
+}
+
+/// The units of durations.
+pub(crate) fn durations() -> Vec<&'static str> {
+    MICROSECONDS.iter().map(|(unit, _)| *unit).collect()
+}
+
 /// The number, times what its unit stands for.
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit_at = text

@@ -27,6 +27,22 @@ fn every_example_is_without_mistakes() {
 }
 
 #[test]
+fn every_example_fits_the_schema_for_editors() {
+    let schema = jsonschema::validator_for(&config::schema()).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let example: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let faults: Vec<String> = schema
+            .iter_errors(&example)
+            .map(|fault| format!("{} at {}", fault, fault.instance_path()))
+            .collect();
+        assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+    }
+}
+
+#[test]
 fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
     let config = Config::embedded(&Overrides::default()).unwrap();
     let [listener] = config.listeners.as_slice() else {

@@ -238,6 +238,36 @@ accounts:
 }
 
 #[test]
+fn check_points_at_every_setting_that_a_plugin_does_not_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "\
+version: 1
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts: [{id: root}]
+chain:
+  - use: auth
+    settings:
+      max_skew_s: soon
+      region: [eu-central-1]
+  - use: acl
+  - use: location
+    settings: {response: full}
+";
+    fs::write(folder.path().join("sluice.yaml"), yaml).unwrap();
+    let (good, report) = check(folder.path(), &["--config", "sluice.yaml"]);
+    assert!(!good, "{report}");
+    for expected in [
+        "sluice.yaml:7:19: chain[0].settings.max_skew_s: a whole number is expected here, not `soon`",
+        "sluice.yaml:8:7: chain[0].settings.region: unknown key `region`",
+        "did you mean `regions`?",
+        "sluice.yaml:11:26: chain[2].settings.response: `full` is not possible here",
+        "3 errors",
+    ] {
+        assert!(report.contains(expected), "{expected} in {report}");
+    }
+}
+
+#[test]
 fn a_copy_of_the_default_configuration_passes_the_check_and_starts() {
     let folder = tempfile::tempdir().unwrap();
     let text = config::Config::embedded_text();

@@ -13,11 +13,18 @@ pub(super) struct Args {
     /// The configuration to check; without it, the embedded default
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print the JSON Schema of configurations instead, for an editor
+    #[arg(long, conflicts_with = "config")]
+    schema: bool,
 }
 
 /// Reads the configuration, loads every plugin of it with its settings, and
 /// looks at every file it names. Nothing is written or started.
 pub(super) fn run(args: &Args) -> ExitCode {
+    if args.schema {
+        super::say(format_args!("{:#}", config::schema()));
+        return ExitCode::SUCCESS;
+    }
     let config = match &args.config {
         Some(path) => Config::load(path),
         None => Config::embedded(&config::Overrides::default()),
