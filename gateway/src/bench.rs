@@ -6,6 +6,7 @@
 mod chain;
 mod client;
 mod floor;
+mod reload;
 mod report;
 mod s3;
 mod storage;
@@ -66,6 +67,7 @@ pub(crate) async fn run(
     let mut report = Report::default();
     if groups.contains(&Group::Chain) {
         chain::measure(effort, &mut report)?;
+        reload::measure(effort, &folder.0, &mut report).await?;
     }
     if groups.contains(&Group::Storage) || groups.contains(&Group::S3) {
         floor::disk(effort, &folder.0, &mut report)?;
