@@ -28,6 +28,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it is there for the buckets of an entry of `buckets`.
+    pub(crate) fn is_inserted(&self) -> bool {
+        self.place.path().starts_with("buckets")
+    }
+
     /// Whether every request has to pass it.
     fn is_unconditional(&self) -> bool {
         self.mode == Mode::Enforce && self.matching.is_all()

@@ -171,6 +171,11 @@ fn host_address(url: &Uri) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
+/// Whether what is sent there never leaves this machine.
+pub(crate) fn is_on_this_machine(url: &Uri) -> bool {
+    host_address(url).is_some_and(|address| address.to_canonical().is_loopback())
+}
+
 fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => {

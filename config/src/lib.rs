@@ -9,6 +9,7 @@
 //! settings by whoever loads it, with [`Place::complain`].
 
 mod account;
+mod analysis;
 mod chain;
 mod config;
 mod decisions;
@@ -30,6 +31,7 @@ mod words;
 mod yaml;
 
 pub use account::{Account, Credential, Key, NamedSecret, Reference, Secret};
+pub use analysis::PluginFacts;
 pub use chain::Step;
 pub use config::{Config, Overrides};
 pub use decisions::Decisions;

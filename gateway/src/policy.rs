@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::Arc;
 
-use config::{Config, Diagnostic, OnStart, PluginSource, Report};
+use config::{Config, Diagnostic, OnStart, PluginFacts, PluginSource, Report};
 use host::{
     Account, Chain, Credential, Directory, FailurePolicy, Host, Match, OnFailure, Plugin, Source,
     Step, Time,
@@ -18,6 +18,34 @@ pub(crate) struct Policy {
     pub(crate) chain: Arc<Chain>,
     /// In the order of the catalogue.
     pub(crate) plugins: Vec<Arc<Plugin>>,
+}
+
+impl Policy {
+    /// What the plugins say of themselves.
+    pub(crate) fn facts(&self) -> BTreeMap<&str, PluginFacts> {
+        let facts = |plugin: &Plugin| {
+            let manifest = plugin.manifest();
+            let interests = manifest.interests.iter();
+            let own = manifest.sub_resources.iter();
+            let served = manifest.claims.iter().copied();
+            let served: Vec<_> = served.chain(own.flat_map(|own| own.operations())).collect();
+            let served = Some(served).filter(|served| !served.is_empty());
+            let guards =
+                |phase| matches!(phase, host::Phase::Authenticate | host::Phase::Authorize);
+            PluginFacts {
+                operations: interests
+                    .clone()
+                    .map(|interest| interest.operations.clone())
+                    .chain(served)
+                    .collect(),
+                guards: interests.clone().any(|interest| guards(interest.phase)),
+            }
+        };
+        let plugins = self.plugins.iter();
+        plugins
+            .map(|plugin| (plugin.name(), facts(plugin)))
+            .collect()
+    }
 }
 
 /// Loads the plugins of a configuration and makes their chain.

@@ -158,20 +158,26 @@ impl Running {
 }
 
 /// Everything of [`start`] that leaves no trace: what `sluice check` does. It
-/// complains of missing drives, too, without which a gateway would start.
-pub fn check(config: &Config) -> Result<(), StartError> {
+/// complains of missing drives, too, without which a gateway would start. What
+/// it returns is allowed, and probably not meant.
+pub fn check(config: &Config) -> Result<Vec<Diagnostic>, StartError> {
     let host = Host::new(host::Settings::default())?;
     let policy = policy::load(&host, config, Arc::new(Accounts::without_keys(config)));
     let mut diagnostics = complaints(config.check_files());
     diagnostics.extend(config.missing_drives());
     diagnostics.extend(complaints(check_keys(config)));
+    let warnings = match &policy {
+        Ok(policy) => config.analyse(&policy.facts()),
+        Err(_) => Vec::new(),
+    };
     for complaint in complaints(policy).into_iter().chain(check_tls(config)) {
         // A plugin or a certificate whose file is missing has been complained of.
         if !diagnostics.iter().any(|known| known.path == complaint.path) {
             diagnostics.push(complaint);
         }
     }
-    Ok(Report::of(diagnostics)?)
+    Report::of(diagnostics)?;
+    Ok(warnings)
 }
 
 fn complaints<T>(checked: Result<T, Report>) -> Vec<Diagnostic> {

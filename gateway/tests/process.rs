@@ -268,6 +268,35 @@ chain:
 }
 
 #[test]
+fn check_warns_of_what_is_probably_not_meant_and_fails_on_it_where_it_is_strict() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "\
+version: 1
+storage: {sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts: [{id: root}]
+chain:
+  - use: auth
+  - use: acl
+  - use: location
+    match: {operations: [GetObject]}
+";
+    fs::write(folder.path().join("sluice.yaml"), yaml).unwrap();
+    let (good, said) = check(folder.path(), &["--config", "sluice.yaml"]);
+    assert!(good, "{said}");
+    let warning = "warning: sluice.yaml:7:5: chain[2]: `location` is concerned by none";
+    assert!(said.contains(warning), "{said}");
+    assert!(said.contains("no mistakes found"), "{said}");
+    let (good, said) = check(folder.path(), &["--config", "sluice.yaml", "--strict"]);
+    assert!(!good, "{said}");
+    assert!(said.contains(warning), "{said}");
+
+    let (good, schema) = check(folder.path(), &["--schema"]);
+    assert!(good, "{schema}");
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema, config::schema());
+}
+
+#[test]
 fn a_copy_of_the_default_configuration_passes_the_check_and_starts() {
     let folder = tempfile::tempdir().unwrap();
     let text = config::Config::embedded_text();

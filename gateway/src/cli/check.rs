@@ -16,6 +16,9 @@ pub(super) struct Args {
     /// Print the JSON Schema of configurations instead, for an editor
     #[arg(long, conflicts_with = "config")]
     schema: bool,
+    /// Fail on warnings, too
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Reads the configuration, loads every plugin of it with its settings, and
@@ -31,9 +34,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let checked = config
         .map_err(StartError::from)
-        .and_then(|config| serve::check(&config).map(|()| config));
+        .and_then(|config| serve::check(&config).map(|warnings| (config, warnings)));
     match checked {
-        Ok(config) => {
+        Ok((config, warnings)) => {
+            for warning in &warnings {
+                super::complain(format_args!("warning: {warning}"));
+            }
+            if args.strict && !warnings.is_empty() {
+                super::complain(counted(warnings.len(), "warning"));
+                return ExitCode::FAILURE;
+            }
             super::say(format_args!(
                 "{}: no mistakes found; {} loaded, {} in the chain",
                 config.name(),

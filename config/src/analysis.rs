@@ -1,0 +1,206 @@
+//! What is allowed and probably not meant: steps that no request can reach, and
+//! risks that were taken. Everything that is said here is true; what cannot be
+//! decided is not said.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use s3::Operation;
+
+use crate::chain::Step;
+use crate::config::Config;
+use crate::endpoint::is_on_this_machine;
+use crate::failure::{Failure, OnStart};
+use crate::matching::Glob;
+use crate::plugin::{Plugin, PluginSource};
+use crate::report::{Diagnostic, Report};
+use crate::words::{Grant, Instances, Mode};
+
+/// What a plugin says of itself, as far as it matters here.
+#[derive(Debug, Clone, Default)]
+pub struct PluginFacts {
+    /// The operations of each of its interests, where an empty list stands for
+    /// all, and those that it serves itself.
+    pub operations: Vec<Vec<Operation>>,
+    /// Whether it finds out who asks, or decides what they may do.
+    pub guards: bool,
+}
+
+impl Config {
+    /// Warnings, in the order of the text. Of a plugin without facts, less is known.
+    pub fn analyse(&self, facts: &BTreeMap<&str, PluginFacts>) -> Vec<Diagnostic> {
+        let mut warnings = Vec::new();
+        for plugin in &self.plugins {
+            let facts = facts.get(plugin.name.as_str());
+            let is_used = self.chain.iter().any(|step| step.plugin == plugin.name);
+            if !is_used {
+                let message = format!("no step uses the plugin `{}`", plugin.name);
+                warnings.push(
+                    plugin
+                        .place
+                        .complain(message, "use it in the chain, or remove it"),
+                );
+            }
+            risks(
+                plugin,
+                facts.is_none_or(|facts| facts.guards),
+                &mut warnings,
+            );
+        }
+        for (number, step) in self.chain.iter().enumerate() {
+            let earlier = self.chain.get(..number).unwrap_or_default();
+            unreachable(
+                step,
+                earlier,
+                facts.get(step.plugin.as_str()),
+                &mut warnings,
+            );
+        }
+        let inserts = self.chain.iter().any(Step::is_inserted);
+        if inserts && self.enforced.is_empty() {
+            let message = "steps are inserted for some buckets, and no plugin is enforced";
+            let help = "name the plugins in `enforced` that every request must pass";
+            warnings.push(self.parts.place("buckets").complain(message, help));
+        }
+        match Report::of(warnings) {
+            Ok(()) => Vec::new(),
+            Err(report) => report.diagnostics,
+        }
+    }
+}
+
+/// Why no request is asked about, or nobody learns of the answer.
+fn unreachable(
+    step: &Step,
+    earlier: &[Step],
+    facts: Option<&PluginFacts>,
+    warnings: &mut Vec<Diagnostic>,
+) {
+    let mut warn = |message: String, help: &str| warnings.push(step.place.complain(message, help));
+    if step.mode == Mode::Off {
+        return warn("this step is off".to_owned(), "switch it on, or remove it");
+    }
+    let same = earlier.iter().find(|other| {
+        other.plugin == step.plugin
+            && other.matching == step.matching
+            && other.settings == step.settings
+            && other.mode == step.mode
+    });
+    if let Some(same) = same {
+        let message = format!("this step repeats the one on line {}", same.place.line());
+        warn(message, "remove one of them");
+    }
+    for glob in step.matching.buckets.iter().filter(|glob| !can_match(glob)) {
+        let message = format!("no bucket can have a name like `{}`", glob.as_str());
+        let help = "names have 3 to 63 characters, begin and end with a letter or a digit, have no \
+                    two dots in a row, and are no IP addresses";
+        warn(message, help);
+    }
+    let Some(facts) = facts else { return };
+    let mut accesses = Operation::ALL
+        .iter()
+        .flat_map(|operation| counted(*operation));
+    let concerned = accesses.any(|counted| {
+        let meets = |listed: &[Operation]| {
+            listed.is_empty() || listed.iter().any(|one| counted.contains(one))
+        };
+        meets(&step.matching.operations) && facts.operations.iter().any(|listed| meets(listed))
+    });
+    if !concerned {
+        let message = format!("`{}` is concerned by none of these operations", step.plugin);
+        warn(
+            message,
+            "change `match.operations`; `sluice plugin inspect` tells what concerns it",
+        );
+    }
+}
+
+/// What each access of an operation counts as when it is authorized: the
+/// operation itself, and what would ask for the same alone. Rather too much than
+/// too little.
+fn counted(operation: Operation) -> Vec<Vec<Operation>> {
+    use Operation as O;
+    const SAID: [Operation; 4] = [
+        O::PutObjectAcl,
+        O::PutObjectTagging,
+        O::PutObjectRetention,
+        O::PutObjectLegalHold,
+    ];
+    let written = |more: &[Operation]| {
+        let mut counted = vec![operation];
+        counted.extend(more);
+        counted.extend(SAID);
+        counted
+    };
+    match operation {
+        O::DeleteObjects => vec![vec![operation, O::DeleteObject]],
+        O::UploadPartCopy => vec![vec![operation, O::GetObject]],
+        O::CopyObject => vec![vec![operation, O::GetObject], written(&[O::PutObject])],
+        O::PostObject => vec![written(&[O::PutObject])],
+        O::PutObject | O::CreateMultipartUpload => vec![written(&[])],
+        _ => vec![vec![operation]],
+    }
+}
+
+/// Whether there may be a bucket name that fits; certain where it is denied.
+fn can_match(glob: &Glob) -> bool {
+    let pattern = glob.as_str();
+    let edge = |byte: Option<u8>| !matches!(byte, Some(b'-' | b'.'));
+    let has_star = pattern.contains('*');
+    edge(pattern.bytes().next())
+        && edge(pattern.bytes().next_back())
+        && !pattern.contains("..")
+        && (has_star || pattern.len() >= 3)
+        && pattern.parse::<Ipv4Addr>().is_err()
+}
+
+fn risks(plugin: &Plugin, guards: bool, warnings: &mut Vec<Diagnostic>) {
+    let mut warn = |message: &str, help: &str| warnings.push(plugin.place.complain(message, help));
+    let on_failure = &plugin.on_failure;
+    let opens = on_failure.default == Failure::Open
+        || on_failure
+            .kinds
+            .values()
+            .any(|failure| *failure == Failure::Open);
+    if opens && guards {
+        let message = "whoever makes this plugin fail gets past it, and it decides who may do what";
+        warn(message, "write `deny` in `on_failure`");
+    }
+    for (start, what) in [
+        (on_failure.load, "that cannot be loaded"),
+        (on_failure.settings, "that refuses its settings"),
+    ] {
+        if start == OnStart::Serve(Failure::Open) {
+            let message = format!("a plugin {what} lets every request pass");
+            warn(&message, "write `refuse` or `deny` in `on_failure`");
+        }
+    }
+    if plugin.breaker.is_none() && plugin.grants.contains(&Grant::Http) {
+        let message =
+            "it calls services, and without a breaker every request waits for one that is gone";
+        warn(message, "remove `breaker: off`");
+    }
+    if plugin.instances == Instances::Reuse && plugin.grants.contains(&Grant::Identity) {
+        let message = "it says who makes requests, and one instance sees those of many";
+        warn(message, "write `instances: fresh`");
+    }
+    if matches!(plugin.source, PluginSource::File(_)) && plugin.digest.is_none() {
+        let message = "whoever can write to the file changes what is decided";
+        warn(message, "add `digest: sha256:..`, as `sha256sum` prints it");
+    }
+    for endpoint in &plugin.endpoints {
+        let mut warn =
+            |message: &str, help: &str| warnings.push(endpoint.place.complain(message, help));
+        if endpoint.url.scheme_str() == Some("http") && !is_on_this_machine(&endpoint.url) {
+            let message = "what is sent to this endpoint, and its answers, can be read and changed on the way";
+            warn(message, "use https://");
+        }
+        if endpoint.private_addresses {
+            let message = "this plugin may call private addresses by this endpoint";
+            warn(
+                message,
+                "remove `private_addresses` if the host has a public address",
+            );
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is allowed and probably not meant is found, and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use config::{Config, PluginFacts};
+use s3::Operation;
+
+/// What `uploads` and `deletes` say of themselves; of others, nothing is known.
+fn facts() -> BTreeMap<&'static str, PluginFacts> {
+    let concerned = |operations: &[Operation]| PluginFacts {
+        operations: vec![operations.to_vec()],
+        guards: true,
+    };
+    BTreeMap::from([
+        ("uploads", concerned(&[Operation::PutObject])),
+        ("deletes", concerned(&[Operation::DeleteObject])),
+        ("all", concerned(&[])),
+        (
+            "adds-headers",
+            PluginFacts {
+                guards: false,
+                ..concerned(&[])
+            },
+        ),
+    ])
+}
+
+fn warnings(plugins: &str, rest: &str) -> Vec<String> {
+    let text = format!(
+        "version: 1
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: me}}]
+plugins: {{{plugins}}}
+{rest}
+"
+    );
+    let config = Config::parse(&text, "sluice.yaml", Path::new(""));
+    let config = config.unwrap_or_else(|report| panic!("{report}"));
+    let found = config.analyse(&facts()).into_iter();
+    found
+        .map(|found| format!("{}: {}", found.path, found.message))
+        .collect()
+}
+
+#[test]
+fn steps_that_no_request_can_reach_are_found() {
+    let plugins =
+        "uploads: {source: builtin:a}, deletes: {source: builtin:b}, other: {source: builtin:c}";
+    let all_used = "{use: uploads}, {use: deletes}, {use: other}";
+    for (chain, expected) in [
+        ("", vec![]),
+        (
+            "{use: other, mode: off}",
+            vec!["chain[3]: this step is off"],
+        ),
+        (
+            "{use: other}",
+            vec!["chain[3]: this step repeats the one on line 5"],
+        ),
+        ("{use: other, settings: {a: 1}}", vec![]),
+        ("{use: other, mode: shadow}", vec![]),
+        (
+            "{use: uploads, match: {operations: [GetObject]}}",
+            vec!["chain[3]: `uploads` is concerned by none of these operations"],
+        ),
+        ("{use: other, match: {operations: [GetObject]}}", vec![]),
+        (
+            "{use: uploads, match: {operations: [GetObject, PutObject]}}",
+            vec![],
+        ),
+        // One that does at once what others do one by one.
+        ("{use: uploads, match: {operations: [CopyObject]}}", vec![]),
+        (
+            "{use: deletes, match: {operations: [DeleteObjects]}}",
+            vec![],
+        ),
+        (
+            "{use: uploads, match: {operations: [PutObjectAcl]}}",
+            vec![],
+        ),
+        (
+            "{use: deletes, match: {operations: [PutObjectAcl]}}",
+            vec!["chain[3]: `deletes` is concerned by none of these operations"],
+        ),
+        (
+            "{use: other, match: {buckets: [\"a*\", \"a?c\", \"*\", abc]}}",
+            vec![],
+        ),
+        (
+            "{use: other, match: {buckets: [ab, \"-a*\", \"*a.\", \"a..b*\", 1.2.3.4]}}",
+            vec![
+                "chain[3]: no bucket can have a name like `ab`",
+                "chain[3]: no bucket can have a name like `-a*`",
+                "chain[3]: no bucket can have a name like `*a.`",
+                "chain[3]: no bucket can have a name like `a..b*`",
+                "chain[3]: no bucket can have a name like `1.2.3.4`",
+            ],
+        ),
+    ] {
+        let separator = if chain.is_empty() { "" } else { ", " };
+        let rest = format!("chain: [{all_used}{separator}{chain}]");
+        assert_eq!(warnings(plugins, &rest), expected, "{chain}");
+    }
+    let unused = warnings(plugins, "chain: [{use: uploads}, {use: other}]");
+    assert_eq!(
+        unused,
+        ["plugins.deletes: no step uses the plugin `deletes`"]
+    );
+}
+
+#[test]
+fn risks_that_were_taken_are_found() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let pinned = format!("all: {{source: \"file:a.wasm\", digest: {digest}}}");
+    let endpoint = |rest: &str| {
+        format!("all: {{source: builtin:a, grants: [http], endpoints: {{e: {{{rest}}}}}}}")
+    };
+    for (plugin, expected) in [
+        ("all: {source: builtin:a}".to_owned(), None),
+        ("all: {source: builtin:a, on_failure: {default: deny, accept_risk: true}}".to_owned(), None),
+        (
+            "all: {source: builtin:a, on_failure: {trap: open, accept_risk: true}}".to_owned(),
+            Some("plugins.all: whoever makes this plugin fail gets past it"),
+        ),
+        (
+            "adds-headers: {source: builtin:a, on_failure: {trap: open, accept_risk: true}}".to_owned(),
+            None,
+        ),
+        (
+            "all: {source: builtin:a, on_failure: {load: open, accept_risk: true}}".to_owned(),
+            Some("plugins.all: a plugin that cannot be loaded lets every request pass"),
+        ),
+        (
+            "all: {source: builtin:a, instances: reuse, grants: [identity]}".to_owned(),
+            Some("plugins.all: it says who makes requests"),
+        ),
+        ("all: {source: builtin:a, instances: reuse}".to_owned(), None),
+        (
+            "all: {source: \"file:a.wasm\"}".to_owned(),
+            Some("plugins.all: whoever can write to the file"),
+        ),
+        (pinned, None),
+        (endpoint("url: \"https://example.com/\""), None),
+        (
+            endpoint("url: \"http://example.com/\""),
+            Some("plugins.all.endpoints.e: what is sent to this endpoint"),
+        ),
+        (
+            endpoint("url: \"http://127.0.0.1/\", private_addresses: true"),
+            Some("plugins.all.endpoints.e: this plugin may call private addresses"),
+        ),
+        (
+            "all: {source: builtin:a, breaker: off, grants: [http], endpoints: {e: {url: \"https://example.com/\"}}}".to_owned(),
+            Some("plugins.all: it calls services"),
+        ),
+        ("all: {source: builtin:a, breaker: off}".to_owned(), None),
+    ] {
+        let name = plugin.split(':').next().unwrap();
+        let found = warnings(&plugin, &format!("chain: [{{use: {name}}}]"));
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{plugin}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{plugin}: {found}");
+        }
+    }
+}
+
+#[test]
+fn inserts_without_anything_that_is_enforced_are_a_risk() {
+    let plugins = "all: {source: builtin:a}";
+    let inserted =
+        "chain: [{use: all}]\nbuckets: [{match: [abc], insert: [{after: all, use: all}]}]";
+    let found = warnings(plugins, inserted);
+    assert_eq!(
+        found,
+        ["buckets: steps are inserted for some buckets, and no plugin is enforced"]
+    );
+    let enforced = format!("{inserted}\nenforced: [all]");
+    assert!(warnings(plugins, &enforced).is_empty());
+}
+
+#[test]
+fn the_embedded_configuration_has_nothing_to_warn_of() {
+    let config = Config::embedded(&config::Overrides::default()).unwrap();
+    assert!(config.analyse(&BTreeMap::new()).is_empty());
+}
