@@ -50,7 +50,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// The place of a part, such as `decisions.file`, or else of the whole.
+    /// The place of a part, or else of the whole.
     pub(crate) fn place(&self, name: &str) -> &Place {
         self.by_name.get(name).unwrap_or(&self.all)
     }
@@ -233,12 +233,9 @@ fn top_level(
             },
         );
 
-    let mut by_name = fields.places();
-    let log = fields.get("decisions").and_then(|value| value.peek("file"));
-    by_name.extend(log.map(|log| (log.path().to_owned(), log.place())));
     let parts = Parts {
         all: root.place(),
-        by_name,
+        by_name: fields.places(),
     };
 
     version?;

@@ -28,7 +28,7 @@ impl Config {
             ("listeners", *listeners != old.listeners),
             ("admin", *admin != old.admin),
             ("storage", *storage != old.storage),
-            ("decisions.file", decisions.file != old.decisions.file),
+            ("decisions", *decisions != old.decisions),
             ("plugin_cache", *plugin_cache != old.plugin_cache),
         ];
         let changed = changed.into_iter().filter(|(_, changed)| *changed);

@@ -38,7 +38,7 @@ fn a_change_that_needs_a_restart_is_named_with_its_place() {
         ("{auth: ", "{acl: {source: builtin:acl}, auth: ", vec![]),
         ("[{use: auth}]", "[{use: auth, mode: shadow}]", vec![]),
         ("[{use: auth}]", "[{use: auth}]\nenforced: [auth]", vec![]),
-        ("keep: 5", "keep: 6, sample: 1", vec![]),
+        ("keep: 5", "keep: 6", at("decisions", 10)),
         ("eu-central-1", "eu-central-2", vec![]),
         ("connections: 5", "connections: 6", at("listeners", 3)),
         ("9000", "9002", at("listeners", 3)),
@@ -47,11 +47,11 @@ fn a_change_that_needs_a_restart_is_named_with_its_place() {
         (
             "/data",
             "/data2",
-            vec![("storage".to_owned(), 5), ("decisions.file".to_owned(), 10)],
+            vec![("storage".to_owned(), 5), ("decisions".to_owned(), 10)],
         ),
         ("[a, b]", "[a, c]", at("storage", 5)),
-        ("file: log", "file: log2", at("decisions.file", 10)),
-        ("file: log, ", "", at("", 2)),
+        ("file: log", "file: log2", at("decisions", 10)),
+        ("file: log, ", "", at("decisions", 10)),
         ("/cache", "off", at("plugin_cache", 11)),
         ("plugin_cache: /cache\n", "", at("", 2)),
     ] {
