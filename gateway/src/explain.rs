@@ -118,7 +118,7 @@ pub(crate) async fn explain(
         secure: situation.secure,
         request_id: "-".to_owned(),
     });
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = unreached(config).collect();
     let mut run = match principal(&situation.who, directory)? {
         Some(principal) => {
             notes.push("authentication is skipped: who asks is given".to_owned());
@@ -150,6 +150,21 @@ pub(crate) async fn explain(
     Ok(Explained {
         notes: play.notes,
         record,
+    })
+}
+
+/// Which plugins get no answer from the services that they would call: nobody
+/// outside shall be asked about a request that nobody makes.
+pub(crate) fn unreached(config: &Config) -> impl Iterator<Item = String> {
+    let used = |plugin: &&config::Plugin| {
+        let mut steps = config.chain.iter();
+        !plugin.endpoints.is_empty() && steps.any(|step| step.plugin == plugin.name)
+    };
+    config.plugins.iter().filter(used).map(|plugin| {
+        format!(
+            "the services of `{}` are not called: it sees them as unreachable",
+            plugin.name
+        )
     })
 }
 

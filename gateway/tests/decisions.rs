@@ -333,6 +333,21 @@ fn a_described_request_is_decided_by_the_same_plugins() {
 }
 
 #[test]
+fn a_plugin_that_would_call_a_service_is_named() {
+    let folder = folder(&[("a.yaml", &[NETWORKS, ACL])]);
+    let calls = "networks: {grants: [http], endpoints: {opa: {url: 'https://opa.example.com/'}}, ";
+    let text = fs::read_to_string(folder.path().join("a.yaml")).unwrap();
+    let text = text.replace("networks: {", calls);
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let request = "method: GET\ntarget: /\nprincipal: root\n";
+    fs::write(folder.path().join("request.yaml"), request).unwrap();
+    let args = ["explain", "--request", "request.yaml", "--config", "a.yaml"];
+    let (good, said) = sluice(folder.path(), &args);
+    assert!(good, "{said}");
+    check(&said, &["note: the services of `networks` are not called"]);
+}
+
+#[test]
 fn a_captured_request_is_decided_as_of_its_time() {
     let folder = folder(&[("a.yaml", &[ACL])]);
     // Signed with the secret key of root, long ago.

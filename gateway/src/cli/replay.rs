@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::decision::requester;
 use super::table::{Cell, Format, Table, Tone};
 use crate::decision::{Record, Restored};
+use crate::explain;
 use crate::replay::{self, Verdict};
 use crate::serve;
 
@@ -74,6 +75,7 @@ struct Report {
     /// Records with a header or a parameter whose value is not what was sent.
     with_hidden_values: u64,
     hidden: BTreeSet<String>,
+    notes: Vec<String>,
     differences: Vec<Difference>,
 }
 
@@ -111,7 +113,10 @@ fn compare(args: &Args) -> Result<Report, String> {
     let config = Config::load(&args.config).map_err(|report| report.to_string())?;
     let (chain, accounts) =
         serve::trial(&config, Time::Set(&NOW_MS)).map_err(|error| error.to_string())?;
-    let mut report = Report::default();
+    let mut report = Report {
+        notes: explain::unreached(&config).collect(),
+        ..Report::default()
+    };
     let path = &args.decisions;
     each_record(path, |record| {
         report.records += 1;
@@ -247,6 +252,10 @@ fn text(report: &Report) -> String {
         ));
     }
     text.push_str("nobody was authenticated again: who asked is taken as it was recorded\n");
+    for note in &report.notes {
+        text.push_str(&Cell::from(note).styled());
+        text.push('\n');
+    }
     if report.with_hidden_values > 0 {
         let names: Vec<_> = report.hidden.iter().map(String::as_str).collect();
         let note = format!(
