@@ -152,7 +152,7 @@ fn a_generation_that_cannot_be_used_leaves_the_old_one_serving_and_says_why() {
             &format!("', digest: 'sha256:{:064}'}}\nchain", 0),
             "has the digest sha256:",
         ),
-        ("{key: gen1}", "{key: ''}", "the settings are refused"),
+        ("{key: gen1}", "{key: ''}", "chain[3].settings.key: "),
         ("{key: gen1}", "{kez: gen1}", "kez"),
         (
             "limits: {}",
