@@ -144,7 +144,7 @@ impl Manifest {
             list.into_iter().map(Operation::from).collect()
         };
         let claims: Vec<Operation> = operations(manifest.claims);
-        let sub_resources = manifest
+        let sub_resources: Vec<SubResource> = manifest
             .sub_resources
             .into_iter()
             .map(|own| {
@@ -167,9 +167,14 @@ impl Manifest {
                 documents: interest.documents,
             })
             .collect();
+        let own = |operation: &Operation| {
+            let mut own = sub_resources.iter().flat_map(SubResource::operations);
+            own.any(|one| one == *operation)
+        };
         for interest in &interests {
             let mut operations = interest.operations.iter();
-            if interest.phase == Phase::Serve && !operations.all(|one| claims.contains(one)) {
+            let all_claimed = operations.all(|one| claims.contains(one) || own(one));
+            if interest.phase == Phase::Serve && !all_claimed {
                 return Err("it wants to serve operations that it does not claim".to_owned());
             }
         }
