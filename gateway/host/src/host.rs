@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
@@ -199,7 +200,14 @@ impl Host {
         if let Some(code) = place.upgrade() {
             return Ok(code);
         }
-        let code = Arc::new(Component::from_binary(&self.engine, component)?);
+        // The compiler is large, and the bytes are anybody's: what makes it panic
+        // is a plugin that cannot be loaded, and no reason to lose the gateway.
+        let compiled = catch_unwind(AssertUnwindSafe(|| {
+            Component::from_binary(&self.engine, component)
+        }));
+        let code =
+            compiled.unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler gave up")))?;
+        let code = Arc::new(code);
         *place = Arc::downgrade(&code);
         Ok(code)
     }
@@ -295,8 +303,10 @@ fn describe(
 fn config(settings: &Settings) -> Config {
     // A component is a guest's module and the two small ones that its imports
     // are wired up with; it has one memory, and a table for each of two modules.
-    // What other tools build may need a little more.
-    const CORE_INSTANCES_MAX: u32 = 8;
+    // An interpreter is linked from more, and has components within that stand
+    // for what it does not get here. Nothing of it is taken unless it is used.
+    const CORE_INSTANCES_MAX: u32 = 64;
+    const MEMORIES_MAX: u32 = 4;
     const TABLES_MAX: u32 = 4;
     let instances = settings.instances_max;
     let mut pool = PoolingAllocationConfig::new();
@@ -305,7 +315,7 @@ fn config(settings: &Settings) -> Config {
         .total_memories(instances)
         .total_tables(instances.saturating_mul(TABLES_MAX))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
-        .max_memories_per_component(1)
+        .max_memories_per_component(MEMORIES_MAX)
         .max_memories_per_module(1)
         .max_tables_per_component(TABLES_MAX)
         .max_tables_per_module(TABLES_MAX)
@@ -322,7 +332,6 @@ fn config(settings: &Settings) -> Config {
         .concurrency_support(false)
         // No compiler that plugins are built with emits these.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_custom_page_sizes(false)

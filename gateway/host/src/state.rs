@@ -326,7 +326,7 @@ impl State {
     }
 }
 
-/// Bounds the linear memory of an instance.
+/// Bounds the linear memory of an instance, all of its memories together.
 #[derive(Debug)]
 pub(crate) struct Memory {
     max: usize,
@@ -344,15 +344,20 @@ const TABLE_LEN_MAX: usize = 100_000;
 impl ResourceLimiter for Memory {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.max;
-        self.refused |= !allowed;
-        if allowed {
-            self.len = desired;
+        // Its own maximum stops it, and it knows that.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
         }
+        let len = self.len.saturating_add(desired.saturating_sub(current));
+        let allowed = len <= self.max;
+        if allowed {
+            self.len = len;
+        }
+        self.refused |= !allowed;
         Ok(allowed)
     }
 
@@ -406,6 +411,31 @@ fn escape(text: &str, len_max: usize, harmful: impl Fn(char) -> bool) -> Cow<'_,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_memories_of_an_instance_grow_to_one_limit_together() {
+        let mut memory = Memory {
+            max: 100,
+            len: 0,
+            refused: false,
+        };
+        // From, to, and the maximum of that memory.
+        for (current, desired, maximum, grows, refused) in [
+            (0, 60, None, true, false),
+            (0, 30, None, true, false),
+            // Its own maximum stops it, which counts for nothing.
+            (30, 1000, Some(30), false, false),
+            (60, 70, None, true, false),
+            (30, 31, None, false, true),
+            (70, usize::MAX, None, false, true),
+        ] {
+            memory.refused = false;
+            let grown = memory.memory_growing(current, desired, maximum);
+            assert_eq!(grown.ok(), Some(grows), "{current} to {desired}");
+            assert_eq!(memory.refused, refused, "{current} to {desired}");
+        }
+        assert_eq!(memory.len, 100);
+    }
 
     #[test]
     fn text_of_a_guest_fits_on_one_line_of_a_log() {
