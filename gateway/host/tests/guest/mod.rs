@@ -17,7 +17,7 @@ use host::{
     Instances, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret, Services,
     Settings, Source, Step,
 };
-use s3::{Head, Operation};
+use s3::{Head, Operation, Scope};
 use storage::{Bucket, BucketName, Documents, Timestamp, Versioning};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -77,6 +77,22 @@ impl Image {
         self.words(&[&[2][..], &denial].concat())
     }
 
+    /// A denial with further members of the error.
+    pub(crate) fn refuse(&mut self, code: &str, message: &str, members: &[(&str, &str)]) -> usize {
+        let [code, code_len, message, message_len, status, ..] = self.denial(code, message);
+        let [members, len] = self.pairs(members);
+        self.words(&[
+            2,
+            code,
+            code_len,
+            message,
+            message_len,
+            status,
+            members,
+            len,
+        ])
+    }
+
     pub(crate) fn account(&mut self, id: &str) -> usize {
         let [id, len] = self.text(id);
         self.words(&[1, id, len, id, len, 0, 0, 0, 0, 0])
@@ -123,8 +139,10 @@ pub(crate) struct Guest {
     name: String,
     interests: Vec<(Phase, Vec<Operation>, Vec<String>)>,
     claims: Vec<Operation>,
+    sub_resources: Vec<(String, Scope, Vec<Operation>)>,
     pages: u32,
     imports: String,
+    definitions: String,
     start: Option<String>,
     bodies: BTreeMap<&'static str, String>,
     grants: BTreeSet<Grant>,
@@ -150,8 +168,10 @@ impl Guest {
             name: "test".to_owned(),
             interests: Vec::new(),
             claims: Vec::new(),
+            sub_resources: Vec::new(),
             pages: 4,
             imports: String::new(),
+            definitions: String::new(),
             start: None,
             bodies: BTreeMap::new(),
             grants: BTreeSet::new(),
@@ -238,6 +258,23 @@ impl Guest {
         self
     }
 
+    pub(crate) fn sub_resource(
+        mut self,
+        name: &str,
+        scope: Scope,
+        operations: &[Operation],
+    ) -> Self {
+        let own = (name.to_owned(), scope, operations.to_vec());
+        self.sub_resources.push(own);
+        self
+    }
+
+    /// In this phase it is interested in these operations only.
+    pub(crate) fn only(mut self, phase: Phase, operations: &[Operation]) -> Self {
+        self.interests.retain(|(of, ..)| *of != phase);
+        self.on(phase, operations, &[])
+    }
+
     pub(crate) fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
         self.imports += &format!(
             "(import \"sluice:policy/{interface}@0.1.0\" \"{name}\" (func ${name} {signature}))\n"
@@ -247,6 +284,12 @@ impl Guest {
 
     pub(crate) fn start(mut self, body: &str) -> Self {
         self.start = Some(body.to_owned());
+        self
+    }
+
+    /// Further definitions of the module, in the text format.
+    pub(crate) fn define(mut self, definitions: &str) -> Self {
+        self.definitions += definitions;
         self
     }
 
@@ -332,9 +375,11 @@ impl Guest {
                     (local.set $block (global.get $heap))
                     (global.set $heap (i32.add (global.get $heap) (local.get 3)))
                     (local.get $block))
+                {definitions}
                 {start}
                 {exports})"#,
             imports = self.imports,
+            definitions = self.definitions,
             pages = self.pages,
             base = Image::BASE,
         );
@@ -359,6 +404,13 @@ impl Guest {
         }
         let interests = [image.words(&interests), self.interests.len()];
         let claims = operations(image, &self.claims);
+        let mut sub_resources = Vec::new();
+        for (name, scope, of) in &self.sub_resources {
+            sub_resources.extend(image.text(name));
+            sub_resources.push(*scope as usize);
+            sub_resources.extend(operations(image, of));
+        }
+        let sub_resources = [image.words(&sub_resources), self.sub_resources.len()];
         let (name, version) = (image.text("test"), image.text("1.0.0"));
         image.words(
             &[
@@ -366,7 +418,7 @@ impl Guest {
                 &version,
                 &interests,
                 &claims,
-                &[0, 0],
+                &sub_resources,
                 &[0, 0, 0],
             ]
             .concat(),
@@ -412,7 +464,13 @@ pub(crate) fn constants<const N: usize>(values: [usize; N]) -> String {
 
 fn encode(module: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit");
+    // Tests of several packages are built with this.
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let wit = folders.find_map(|folder| {
+        let wit = folder.join("plugin-sdk/wit");
+        wit.is_dir().then_some(wit)
+    });
+    let wit = wit.unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(&wit).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();

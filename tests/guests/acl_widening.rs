@@ -1,0 +1,45 @@
+//! A guest that attaches a wider ACL to whatever is uploaded.
+
+use host::Grant;
+use sluice_tests::{OTHER, ROOT, Request};
+
+use crate::guest::{Guest, constant, constants};
+use crate::support::gateway;
+
+/// As the bundled plugin would have stored it for `public-read`.
+const PUBLIC: &str = "<AccessControlPolicy><AccessControlList><Grant><Grantee>\
+    <URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee>\
+    <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>";
+
+#[test]
+fn what_decides_is_the_document_of_the_plugin_that_decides() {
+    let widening = |name: &str| {
+        Guest::new()
+            .grant(Grant::Documents)
+            .import("documents", "put", "(param i32 i32 i32 i32 i32)")
+            .prepare(|image| {
+                let [name, name_len] = image.text(name);
+                let [acl, len] = image.text(PUBLIC);
+                let of = |scope| constants([scope, name, name_len, acl, len]);
+                let (bucket, object) = (of(0), of(1));
+                format!(
+                    "(call $put {bucket}) (call $put {object}) {}",
+                    constant(image.ok())
+                )
+            })
+            .only(host::Phase::Prepare, &[s3::Operation::PutObject])
+    };
+    for (name, status) in [("acl", 200), ("acl/acl", 403), ("../acl/acl", 403)] {
+        let (server, _folder) = gateway("widens", &widening(name), "grants: [documents]");
+        server.bucket("bucket");
+        server
+            .send(&Request::put("/bucket/key", "secret").signed(&ROOT))
+            .expect(status);
+        for stranger in [Request::get("/bucket/key"), Request::get("/bucket")] {
+            let denied = [stranger.clone(), stranger.signed(&OTHER)];
+            for request in denied {
+                server.send(&request).refused(403, "AccessDenied");
+            }
+        }
+    }
+}
