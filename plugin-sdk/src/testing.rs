@@ -48,25 +48,43 @@ use crate::request;
 /// is valid; the methods are for the usual ones.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// What the request asks for.
     pub operation: Operation,
+    /// The method of HTTP.
     pub method: String,
+    /// The path as it came.
     pub path: String,
+    /// The query string as it came, without `?`.
     pub query_string: String,
+    /// The sub-resource that the query names, such as `acl`.
     pub sub_resource: Option<String>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The bucket that the request addresses.
     pub bucket: Option<String>,
+    /// The key that it addresses, decoded.
     pub key: Option<String>,
+    /// The version that it addresses.
     pub version_id: Option<String>,
+    /// On whose behalf it is made.
     pub principal: Principal,
+    /// The address of the client.
     pub source_address: String,
+    /// Whether the client came over TLS.
     pub secure: bool,
+    /// What the gateway calls the request.
     pub request_id: String,
+    /// The body, for `serve`.
     pub body: Vec<u8>,
+    /// What is to be decided in `authorize`.
     pub action: Action,
+    /// The account that owns the bucket; there is no bucket without one.
     pub bucket_owner: Option<String>,
+    /// The account that owns the object; there is no object without one.
     pub object_owner: Option<String>,
+    /// What is kept with the bucket and the object.
     pub documents: Documents,
+    /// The accounts that the gateway knows.
     pub directory: Vec<Known>,
     /// What the clock says, and when something is counted.
     pub now_ms: u64,
@@ -81,7 +99,9 @@ pub struct Request {
 /// An account of the directory, with its access keys and their secrets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
+    /// Who it is.
     pub account: Account,
+    /// The secrets of its access keys, by their ids.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -89,14 +109,18 @@ pub struct Known {
 /// deleted one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Documents {
+    /// Of the bucket, by name.
     pub bucket: BTreeMap<String, Option<Vec<u8>>>,
+    /// Of the object, by name.
     pub object: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 /// What came of a phase that may attach documents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed<T> {
+    /// What the phase answered.
     pub answer: T,
+    /// What it put or deleted.
     pub documents: Documents,
 }
 
@@ -161,12 +185,14 @@ impl Request {
         put.action(Action::PutObject)
     }
 
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers
             .push((name.to_ascii_lowercase(), value.to_owned()));
         self
     }
 
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
@@ -178,26 +204,31 @@ impl Request {
         self
     }
 
+    /// Sets the address of the client.
     pub fn from(mut self, source_address: &str) -> Self {
         self.source_address = source_address.to_owned();
         self
     }
 
+    /// Sets what is to be decided.
     pub fn action(mut self, action: Action) -> Self {
         self.action = action;
         self
     }
 
+    /// Says who owns the bucket.
     pub fn bucket_owner(mut self, id: &str) -> Self {
         self.bucket_owner = Some(id.to_owned());
         self
     }
 
+    /// Says who owns the object.
     pub fn object_owner(mut self, id: &str) -> Self {
         self.object_owner = Some(id.to_owned());
         self
     }
 
+    /// Keeps a document of the plugin with the bucket or the object.
     pub fn document(mut self, scope: Scope, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.documents.put(scope, name, Some(content.into()));
         self
@@ -253,6 +284,7 @@ impl Request {
         .answer
     }
 
+    /// What the plugin votes.
     pub fn authorize(&self, plugin: &impl Plugin) -> Vote {
         self.run(Phase::Authorize, |request, access| {
             plugin.authorize(request, access)
@@ -260,18 +292,21 @@ impl Request {
         .answer
     }
 
+    /// What the plugin attaches, or why it refuses.
     pub fn prepare(&self, plugin: &impl Plugin) -> Changed<Result<(), Denial>> {
         self.run(Phase::Prepare, |request, access| {
             plugin.prepare(request, access)
         })
     }
 
+    /// What the plugin answers, and attaches.
     pub fn serve(&self, plugin: &impl Plugin) -> Changed<Result<Reply, Denial>> {
         self.run(Phase::Serve, |request, access| {
             plugin.serve(request, access)
         })
     }
 
+    /// The headers that the plugin adds to a response of this status.
     pub fn respond(&self, plugin: &impl Plugin, status: u16) -> Vec<(String, String)> {
         self.run(Phase::Respond, |request, _| plugin.respond(request, status))
             .answer

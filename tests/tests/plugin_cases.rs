@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use host::{FailurePolicy, Grant, Host, Instances, Limits, Services, Settings, Source};
-use sluice_plugin::testing::cases;
+use host::{FailurePolicy, Grant, Host, Instances, Limits, Plugin, Services, Settings, Source};
+use sluice_plugin::testing::cases::{self, Case, Outcome};
+use trial::Trial;
 
 #[test]
 fn the_authenticator_answers_in_the_sandbox_as_it_does_natively() {
@@ -83,9 +84,40 @@ fn component(plugin: &str) -> PathBuf {
         .with_extension("wasm")
 }
 
+#[test]
+fn an_instance_that_is_reused_stays_as_small_as_its_first_requests() {
+    const REQUESTS: usize = 10_000;
+    let folder = "plugin-sdk/examples/rate-limit";
+    let plugin = load(folder, &[Grant::Counters], Instances::Reuse);
+    let cases = cases::load_all(&root().join(folder).join("cases")).unwrap();
+    let refused = |case: &&Case| matches!(case.expect, cases::Expect::Deny(_));
+    let case = cases.iter().find(refused).unwrap();
+    let trial = Trial::new(&plugin, case, &case.request().unwrap()).unwrap();
+    let mut memory = Vec::new();
+    for _ in 0..REQUESTS {
+        // Each makes a dozen texts: the name of the counter, the message, the headers.
+        let outcome = trial.ask().unwrap();
+        assert!(!matches!(outcome, Outcome::Prepared(prepared) if prepared.answer.is_ok()));
+        memory.push(trial.effort().memory);
+    }
+    assert!(
+        memory[99] > 0 && memory[99] == memory[REQUESTS - 1],
+        "{:?} grew",
+        &memory[99..102]
+    );
+}
+
 /// Runs the cases of a plugin on its component, which is granted this much and
 /// has the limits of any plugin.
 fn check(folder: &str, grants: &[Grant]) {
+    let plugin = load(folder, grants, Instances::Fresh);
+    let cases = cases::load_all(&root().join(folder).join("cases")).unwrap();
+    cases::check_all(&cases, |case, request| {
+        trial::answer(&plugin, case, request).map_err(|error| error.to_string())
+    });
+}
+
+fn load(folder: &str, grants: &[Grant], instances: Instances) -> Arc<Plugin> {
     static HOST: LazyLock<Arc<Host>> = LazyLock::new(|| Host::new(Settings::default()).unwrap());
     let folder = root().join(folder);
     let name = folder.file_name().unwrap().to_str().unwrap();
@@ -97,11 +129,7 @@ fn check(folder: &str, grants: &[Grant]) {
         services: Services::default(),
         limits: Limits::default(),
         on_failure: FailurePolicy::default(),
-        instances: Instances::Fresh,
+        instances,
     });
-    let plugin = plugin.unwrap_or_else(|error| panic!("{error}"));
-    let cases = cases::load_all(&folder.join("cases")).unwrap();
-    cases::check_all(&cases, |case, request| {
-        trial::answer(&plugin, case, request).map_err(|error| error.to_string())
-    });
+    plugin.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -70,41 +70,61 @@ use crate::plugin::{Plugin, Settings};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
+    /// A sentence.
     pub name: String,
+    /// What the plugin is asked.
     #[serde(deserialize_with = "phase")]
     pub phase: Phase,
+    /// Method and target.
     pub request: String,
+    /// What the target stands for.
     pub operation: Operation,
+    /// Of the plugin.
     #[serde(default)]
     pub settings: Value,
+    /// Seconds since the Unix epoch.
     #[serde(default)]
     pub now: u64,
+    /// The accounts.
     #[serde(default)]
     pub directory: Vec<Entry>,
+    /// By name, in lower case.
     #[serde(default)]
     pub headers: BTreeMap<String, Values>,
+    /// The body of the request.
     #[serde(default)]
     pub body: String,
+    /// An id of the directory.
     #[serde(default)]
     pub principal: Option<String>,
+    /// The address of the client.
     #[serde(default)]
     pub from: Option<String>,
+    /// What is to be decided.
     #[serde(default)]
     pub action: Option<Action>,
+    /// Who owns the bucket.
     #[serde(default)]
     pub bucket_owner: Option<String>,
+    /// Who owns the object.
     #[serde(default)]
     pub object_owner: Option<String>,
+    /// What is kept already.
     #[serde(default)]
     pub documents: Texts,
+    /// Of the response.
     #[serde(default)]
     pub status: Option<u16>,
+    /// The keys that the operator named.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// What was counted until now.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
+    /// What the services answer.
     #[serde(default)]
     pub http: Vec<Exchange>,
+    /// What is right.
     pub expect: Expect,
 }
 
@@ -112,10 +132,14 @@ pub struct Case {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
+    /// The name in the configuration.
     pub endpoint: String,
+    /// Of the call.
     #[serde(default = "get")]
     pub method: String,
+    /// Of the call, with its query.
     pub path: String,
+    /// What comes of it.
     #[serde(flatten)]
     pub outcome: Came,
 }
@@ -124,7 +148,9 @@ pub struct Exchange {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Came {
+    /// The service answers.
     Answer(Response),
+    /// The call fails.
     #[serde(deserialize_with = "failure")]
     Failure(Failure),
 }
@@ -133,9 +159,12 @@ pub enum Came {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Response {
+    /// Of HTTP.
     pub status: u16,
+    /// By name.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// As text.
     #[serde(default)]
     pub body: String,
 }
@@ -144,21 +173,29 @@ pub struct Response {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
+    /// The canonical user id.
     pub id: String,
+    /// The same as the id, where it is absent.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// To be found by.
     #[serde(default)]
     pub email: Option<String>,
+    /// What it may do.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// The secrets of its access keys, by their ids.
     #[serde(default)]
     pub keys: BTreeMap<String, String>,
 }
 
+/// The values of a header.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Values {
+    /// Sent once.
     One(String),
+    /// Sent several times.
     Many(Vec<String>),
 }
 
@@ -166,46 +203,68 @@ pub enum Values {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Texts {
+    /// Of the bucket; none for a deleted one.
     #[serde(default)]
     pub bucket: BTreeMap<String, Option<String>>,
+    /// Of the object; none for a deleted one.
     #[serde(default)]
     pub object: BTreeMap<String, Option<String>>,
 }
 
+/// The answer that is right.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
+    /// Nothing is said.
     Abstain,
+    /// A permission.
     Allow,
+    /// No change.
     Nothing,
+    /// The account that made the request, by its id.
     Account(String),
+    /// A refusal.
     Deny(Refusal),
+    /// A permission for these actions, and nothing for all others.
     Allows(BTreeSet<Action>),
+    /// These documents.
     Attach(Texts),
+    /// This answer.
     Reply(Answer),
+    /// These headers.
     Headers(BTreeMap<String, String>),
 }
 
+/// A refusal, as far as it matters.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
+    /// The code.
     pub code: String,
+    /// The status.
     #[serde(default)]
     pub status: Option<u16>,
+    /// A part of the message.
     #[serde(default)]
     pub message: Option<String>,
+    /// Further elements, which must be there.
     #[serde(default)]
     pub members: BTreeMap<String, String>,
 }
 
+/// An answer, as far as it matters.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
+    /// The status.
     pub status: u16,
+    /// Headers that must be there.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// The body.
     #[serde(default)]
     pub body: Option<String>,
+    /// The documents that it puts or deletes.
     #[serde(default)]
     pub attach: Texts,
 }
@@ -213,18 +272,26 @@ pub struct Answer {
 /// What a plugin answered, whichever way it was run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
+    /// By `authenticate`.
     Authenticated(Authentication),
+    /// By `authorize`.
     Voted(Vote),
+    /// By `prepare`.
     Prepared(Changed<Result<(), Denial>>),
+    /// By `serve`.
     Served(Changed<Result<Reply, Denial>>),
+    /// By `respond`.
     Responded(Vec<(String, String)>),
 }
 
 /// What a case came to, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Whether it came out as written.
     pub passed: bool,
+    /// What the case says.
     pub expected: String,
+    /// What the plugin said.
     pub got: String,
 }
 
