@@ -1,7 +1,5 @@
 //! What `#[derive(Settings)]` and `#[plugin]` make of a type.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
