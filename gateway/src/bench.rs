@@ -15,6 +15,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use chain::thread_time;
 pub(crate) use report::Report;
 
 /// What to measure.

@@ -5,6 +5,7 @@ mod check;
 mod control;
 mod decision;
 mod explain;
+mod plugin;
 mod reload;
 mod replay;
 mod serve;
@@ -46,6 +47,9 @@ enum Command {
     Explain(explain::Args),
     /// Make recorded decisions once more with another configuration, and say which would differ
     Replay(replay::Args),
+    /// Begin, build, look at, test, try and measure a plugin; no server is needed
+    #[command(subcommand)]
+    Plugin(plugin::Command),
     /// Measure the chain, the store and the whole gateway beside the floors of this machine
     Bench(bench::Args),
 }
@@ -59,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Plugin(command) => plugin::run(command),
         Command::Bench(args) => bench::run(args),
     }
 }

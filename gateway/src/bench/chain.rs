@@ -129,7 +129,7 @@ fn cpu_micros(effort: Effort, mut act: impl FnMut()) -> Result<f64, BoxError> {
         .ok_or("no batch was measured")?)
 }
 
-fn thread_time() -> Duration {
+pub(crate) fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or(0),

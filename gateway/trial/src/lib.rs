@@ -21,7 +21,7 @@ use sluice_plugin::testing::Request;
 use sluice_plugin::testing::cases::{Case, Outcome};
 
 pub use component::{Component, NoComponent};
-pub use question::{Unaskable, head, operation};
+pub use question::{Unaskable, action, head, phase};
 
 /// A case that is ready to be put to a plugin, any number of times.
 #[derive(Debug)]
@@ -102,6 +102,10 @@ impl Trial {
             Phase::Serve => answer::served(plugin, probe.serve(question, self.body.clone())?),
             Phase::Respond => answer::responded(&probe.respond(question, self.status)?),
         })
+    }
+
+    pub fn phase(&self) -> host::Phase {
+        question::phase(self.phase)
     }
 
     /// What the plugin did since this was last asked.

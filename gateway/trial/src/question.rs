@@ -66,10 +66,9 @@ pub fn head(request: &Request, more: &[SubResource]) -> Result<Result<Head, s3::
     Ok(Head::parse(&parts(request)?, &domains, more))
 }
 
-/// The operation of the contract that has the same name.
-pub fn operation(operation: s3::Operation) -> Result<types::Operation, Unaskable> {
-    let name = serde_json::Value::from(operation.name());
-    serde_json::from_value(name).map_err(|_| Unaskable::Unnamed(operation.name().to_owned()))
+/// The name of an action of the contract.
+pub fn action(action: types::Action) -> String {
+    name(action)
 }
 
 /// The request as the gateway reads it, but for the operation: a case may have
@@ -125,10 +124,14 @@ fn named<T>(
     value: impl std::fmt::Debug,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, Unaskable> {
+    let name = name(value);
+    parse(&name).ok_or(Unaskable::Unnamed(name))
+}
+
+fn name(value: impl std::fmt::Debug) -> String {
     // The bindings show the name of the type as well.
     let shown = format!("{value:?}");
-    let name = shown.rsplit("::").next().unwrap_or_default();
-    parse(name).ok_or_else(|| Unaskable::Unnamed(name.to_owned()))
+    shown.rsplit("::").next().unwrap_or_default().to_owned()
 }
 
 fn target(request: &Request) -> Target {
@@ -198,7 +201,8 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
     })
 }
 
-pub(crate) fn phase(phase: types::Phase) -> Phase {
+/// The phase of the contract that has the same name.
+pub fn phase(phase: types::Phase) -> Phase {
     match phase {
         types::Phase::Authenticate => Phase::Authenticate,
         types::Phase::Authorize => Phase::Authorize,

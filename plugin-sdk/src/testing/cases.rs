@@ -498,9 +498,10 @@ impl Case {
             Expect::Allows(allowed) => {
                 allowing(allowed, |action| run(&request.clone().action(action)))
             }
-            _ => {
-                run(&request).map(|outcome| (self.expect.is_met_by(&outcome), outcome.to_string()))
-            }
+            _ => run(&request).map(|outcome| match self.expect.is_met_by(&outcome) {
+                true => (true, outcome.to_string()),
+                false => (false, format!("{outcome:#}")),
+            }),
         });
         let (passed, got) = found.unwrap_or_else(|failure| (false, failure));
         Finding {

@@ -40,8 +40,20 @@ pub(crate) fn settings() -> String {
     format!("{TARGET} {LINK_ARGUMENTS:?} {PROFILE:?}")
 }
 
-/// Builds the plugin of a folder.
-pub(crate) fn component(toolchain: &Toolchain, folder: &Path, workspace: &Path) -> Result<Vec<u8>> {
+/// A plugin that was built.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// The name of the package.
+    pub package: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Builds the plugin of a folder, which is in the checkout or anywhere else.
+pub(crate) fn component(
+    toolchain: &Toolchain,
+    folder: &Path,
+    checkout: &Path,
+) -> Result<Component> {
     let metadata = Metadata::read(folder)?;
     let package = metadata.package(folder)?;
     let mut targets = package.targets.iter();
@@ -54,22 +66,40 @@ pub(crate) fn component(toolchain: &Toolchain, folder: &Path, workspace: &Path) 
             )
         })?;
 
-    println!("building {}", package.name);
-    let target_dir = target_dir(workspace);
+    // What is said on the way is not what was asked for.
+    eprintln!("building {}", package.name);
+    let ours = folder.starts_with(checkout);
+    let target_dir = target_dir(match ours {
+        true => checkout.join("target"),
+        false => metadata.target_directory.clone(),
+    });
+    let mut places = Vec::new();
+    if !ours {
+        let neighbours = metadata.neighbours(folder);
+        // What is in the checkout has the flags that are the same for all of them.
+        let elsewhere = neighbours.filter(|(_, place)| !place.starts_with(checkout));
+        places.extend(elsewhere.map(|(name, place)| (place, format!("/{name}"))));
+    }
+    places.extend([
+        (checkout, "/sluice".to_owned()),
+        (target_dir.as_path(), "/target".to_owned()),
+    ]);
     let mut cargo = toolchain::cargo();
     cargo
         .current_dir(folder)
-        .args(["build", "--release", "--lib", "--package", &package.name])
+        .args(["rustc", "--release", "--lib", "--package", &package.name])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&target_dir)
-        .env(
-            "CARGO_ENCODED_RUSTFLAGS",
-            rustflags(toolchain, folder, workspace, &target_dir)?,
-        );
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(toolchain, &places)?);
     for (key, value) in PROFILE {
         cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }
     toolchain.apply(&mut cargo);
+    if !ours {
+        // Only for the plugin: with flags of its own, each would have to compile the
+        // standard library anew.
+        cargo.arg("--").arg(remap(folder, "/plugin"));
+    }
     toolchain::run(&mut cargo)?;
 
     let module = target_dir
@@ -80,7 +110,7 @@ pub(crate) fn component(toolchain: &Toolchain, folder: &Path, workspace: &Path) 
     let module =
         std::fs::read(&module).map_err(|error| format!("{}: {error}", module.display()))?;
     let mut encoder = ComponentEncoder::default();
-    encoder
+    let bytes = encoder
         .validate(true)
         .module(&module)
         .and_then(|encoder| encoder.encode())
@@ -89,45 +119,39 @@ pub(crate) fn component(toolchain: &Toolchain, folder: &Path, workspace: &Path) 
                 "{} does not make a component: {error:#}. Does it say `export!(..)`?",
                 package.name
             )
-        })
+        })?;
+    Ok(Component {
+        package: package.name.clone(),
+        bytes,
+    })
 }
 
-/// Apart from that of the workspace: other flags, and another compiler.
-fn target_dir(workspace: &Path) -> PathBuf {
+/// Apart from that of cargo: other flags, and another compiler.
+fn target_dir(usual: PathBuf) -> PathBuf {
     let base = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    base.unwrap_or_else(|| workspace.join("target"))
-        .join("plugins")
+    base.unwrap_or(usual).join("plugins")
 }
 
 /// The flags, joined as cargo wants them.
-fn rustflags(
-    toolchain: &Toolchain,
-    folder: &Path,
-    workspace: &Path,
-    target_dir: &Path,
-) -> Result<String> {
+fn rustflags(toolchain: &Toolchain, more: &[(&Path, String)]) -> Result<String> {
     let cargo_home = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
         None => toolchain::home()?.join(".cargo"),
     };
-    // The last that fits wins. The same flags for all plugins of the checkout, or
-    // each would have to compile the standard library anew.
-    let mut places = vec![
-        (toolchain.root.as_path(), "/toolchain"),
-        (cargo_home.as_path(), "/cargo"),
+    // The last that fits wins.
+    let mut flags = vec![
+        remap(&toolchain.root, "/toolchain"),
+        remap(&cargo_home, "/cargo"),
     ];
-    if !folder.starts_with(workspace) {
-        places.push((folder, "/plugin"));
-    }
-    places.extend([(workspace, "/sluice"), (target_dir, "/target")]);
-    let mut flags: Vec<String> = places
-        .iter()
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .collect();
+    flags.extend(more.iter().map(|(from, to)| remap(from, to)));
     flags.extend(
         LINK_ARGUMENTS
             .iter()
             .map(|argument| format!("-Clink-arg={argument}")),
     );
     Ok(flags.join("\x1f"))
+}
+
+fn remap(from: &Path, to: &str) -> String {
+    format!("--remap-path-prefix={}={to}", from.display())
 }

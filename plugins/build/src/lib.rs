@@ -12,6 +12,7 @@ mod toolchain;
 
 use std::path::{Path, PathBuf};
 
+pub use compile::Component;
 pub use dist::{Built, Manifest};
 
 /// What went wrong and, where that helps, what to do.
@@ -42,13 +43,13 @@ pub fn workspace() -> PathBuf {
 pub fn build_all() -> Result<()> {
     let workspace = workspace();
     let toolchain = toolchain::find()?;
-    println!("toolchain: {}", toolchain.version);
+    eprintln!("toolchain: {}", toolchain.version);
     let mut manifest = Manifest {
         toolchain: toolchain.version.clone(),
         plugins: Default::default(),
     };
     for (name, package) in PLUGINS {
-        let component = compile::component(&toolchain, &workspace.join(package), &workspace)?;
+        let component = compile::component(&toolchain, &workspace.join(package), &workspace)?.bytes;
         println!("{name}: {} KiB", component.len().div_ceil(1024));
         let built = Built {
             package: (*package).to_owned(),
@@ -62,14 +63,20 @@ pub fn build_all() -> Result<()> {
     manifest.write(&workspace)
 }
 
-/// Builds the plugin of one folder into one file.
-pub fn build_one(package: &Path, out: &Path) -> Result<()> {
+/// Builds the plugin of one folder, which need not be in this checkout; nor need
+/// there be one still.
+pub fn build_one(package: &Path) -> Result<Component> {
     let package = package
         .canonicalize()
         .map_err(|error| format!("{}: {error}", package.display()))?;
     let toolchain = toolchain::find()?;
-    println!("toolchain: {}", toolchain.version);
-    let component = compile::component(&toolchain, &package, &workspace())?;
+    eprintln!("toolchain: {}", toolchain.version);
+    compile::component(&toolchain, &package, &workspace())
+}
+
+/// Builds the plugin of one folder into one file.
+pub fn build_into(package: &Path, out: &Path) -> Result<()> {
+    let component = build_one(package)?.bytes;
     println!(
         "{}: {} KiB, sha256:{}",
         out.display(),

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match (arguments.check, arguments.package, arguments.out) {
         (true, ..) => plugins_build::check(),
-        (false, Some(package), Some(out)) => plugins_build::build_one(&package, &out),
+        (false, Some(package), Some(out)) => plugins_build::build_into(&package, &out),
         (false, ..) => plugins_build::build_all(),
     };
     match done {

@@ -92,6 +92,7 @@ fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
 #[derive(Deserialize)]
 pub(crate) struct Metadata {
     packages: Vec<Package>,
+    pub(crate) target_directory: PathBuf,
     resolve: Resolve,
 }
 
@@ -172,6 +173,16 @@ impl Metadata {
         packages
             .find(|package| package.folder() == folder)
             .ok_or_else(|| format!("{} is not the folder of a package", folder.display()))
+    }
+
+    /// The packages that are used from folders of this machine, but for that of
+    /// this one, with where they lie.
+    pub(crate) fn neighbours(&self, folder: &Path) -> impl Iterator<Item = (&str, &Path)> {
+        self.packages
+            .iter()
+            .filter(|package| package.source.is_none())
+            .map(|package| (package.name.as_str(), package.folder()))
+            .filter(move |(_, place)| *place != folder)
     }
 
     /// The package of a folder and all that it is linked from.

@@ -101,7 +101,7 @@ impl Toolchain {
 
 /// Downloads and unpacks the packages. They are not installed.
 fn fetch(root: &Path) -> Result<()> {
-    println!(
+    eprintln!(
         "no {TARGET} in the toolchain: fetching Debian's rustc-web into {}",
         root.display()
     );
@@ -135,7 +135,7 @@ fn unpack(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(&packages)
         .map_err(|error| format!("{}: {error}", packages.display()))?;
     for package in packages_of_debian()? {
-        println!("  downloading {package}");
+        eprintln!("  downloading {package}");
         run(Command::new("apt-get")
             .args(["download", "--quiet=2", &package])
             .current_dir(&packages))
@@ -144,7 +144,7 @@ fn unpack(folder: &Path) -> Result<()> {
     let entries =
         std::fs::read_dir(&packages).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     for entry in entries.map_err(|error| format!("{}: {error}", packages.display()))? {
-        println!("  unpacking {}", entry.file_name().to_string_lossy());
+        eprintln!("  unpacking {}", entry.file_name().to_string_lossy());
         run(Command::new("dpkg-deb")
             .arg("-x")
             .arg(entry.path())

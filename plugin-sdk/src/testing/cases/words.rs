@@ -44,7 +44,7 @@ impl fmt::Display for Outcome {
                     }),
                 documents,
             }) => {
-                write!(f, "reply {status}{}", listed(pairs(headers)))?;
+                write!(f, "reply {status}{}", sent(headers))?;
                 if !body.is_empty() {
                     write!(f, " {}", shown(body))?;
                 }
@@ -54,7 +54,7 @@ impl fmt::Display for Outcome {
                 }
             }
             Self::Responded(headers) if headers.is_empty() => f.write_str("nothing"),
-            Self::Responded(headers) => write!(f, "headers{}", listed(pairs(headers))),
+            Self::Responded(headers) => write!(f, "headers{}", sent(headers)),
         }
     }
 }
@@ -104,7 +104,8 @@ impl fmt::Display for Refusal {
 
 fn denied(f: &mut fmt::Formatter<'_>, denial: &Denial) -> fmt::Result {
     write!(f, "deny {}", denial.code)?;
-    if let Some(status) = denial.status {
+    // Of S3's own codes the gateway knows it, whatever a plugin says.
+    if let Some(status) = denial.status.filter(|_| f.alternate()) {
         write!(f, " ({status})")?;
     }
     if !denial.message.is_empty() {
@@ -119,6 +120,16 @@ fn listed<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Stri
     pairs
         .map(|(name, value)| format!(" {name}={}", quoted(value)))
         .collect()
+}
+
+/// The headers in one order, with names in lower case: neither means anything.
+fn sent(list: &[(String, String)]) -> String {
+    let mut headers: Vec<_> = list
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    headers.sort();
+    listed(pairs(&headers))
 }
 
 fn pairs(list: &[(String, String)]) -> impl Iterator<Item = (&String, &String)> {
