@@ -115,6 +115,8 @@ fn each_boundary_is_in_the_manifests_too() {
         ("rustls", &["gateway", "tests"]),
         ("erasure", &["gateway"]),
         ("host", &["gateway", "gateway/trial", "tests"]),
+        ("trial", &["gateway", "tests"]),
+        ("plugins-build", &["gateway"]),
         ("config", &["gateway", "tests"]),
     ] {
         let mut depend: Vec<String> = manifests()

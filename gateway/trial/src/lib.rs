@@ -84,8 +84,7 @@ impl Trial {
 
     /// Whether the request would get to the plugin.
     pub fn concerns(&self) -> bool {
-        self.probe
-            .concerns(question::phase(self.phase), &self.question)
+        self.probe.concerns(phase(self.phase), &self.question)
     }
 
     pub fn ask(&self) -> Result<Outcome, Failure> {
@@ -105,7 +104,7 @@ impl Trial {
     }
 
     pub fn phase(&self) -> host::Phase {
-        question::phase(self.phase)
+        phase(self.phase)
     }
 
     /// What the plugin did since this was last asked.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Came, Result};
-use crate::cli::table::Tone;
 
 /// Example: sluice plugin new only-tables --kind authorizer
 #[derive(Debug, ClapArgs)]
@@ -119,9 +118,8 @@ pub(super) fn run(args: &Args) -> Result<Came> {
     }
     let shown = folder.display();
     crate::cli::say(format_args!(
-        "{} is there. Next:\n  cd {shown}\n  cargo test            # natively\n  \
+        "{shown} is there. Next:\n  cd {shown}\n  cargo test            # natively\n  \
          sluice plugin test    # in the sandbox, too\n  sluice serve --config sluice.yaml",
-        Tone::Title.of(&shown).styled(),
     ));
     Ok(Came::Well)
 }
