@@ -43,7 +43,10 @@ fn sources() -> Vec<Source> {
             let kind = entry.file_type().expect("an entry has a type");
             let name = name.to_string_lossy();
             if kind.is_dir() {
-                let generated = matches!(&*name, "target" | ".git" | "__pycache__" | "node_modules" | "sluice-data");
+                let generated = matches!(
+                    &*name,
+                    "target" | ".git" | "__pycache__" | "node_modules" | "sluice-data"
+                );
                 if !generated {
                     walk(root, &path, found);
                 }

@@ -66,7 +66,7 @@ impl Kind {
                 source: include_str!("new/authenticator.rs"),
                 cases: include_str!("new/authenticator.yaml"),
                 grants: "identity, directory",
-                settings: "{address: 192.0.2.7, account: alice}",
+                settings: "{address: 192.0.2.7, account: root}",
                 first: true,
             },
             Self::SubResource => Template {
@@ -205,6 +205,18 @@ fn configuration(template: &Template) -> String {
     format!(
         r#"# A gateway to try the plugin: sluice serve --config sluice.yaml
 version: 1
+storage:
+  sets:
+    - drives: [sluice-data/drive1, sluice-data/drive2, sluice-data/drive3, sluice-data/drive4]
+      data_shards: 2
+      parity_shards: 2
+accounts:
+  - id: root
+    roles: [bucket-provisioner]
+    # The first start makes these files.
+    keys:
+      - access_key: {{file: sluice-data/root.access-key}}
+        secret_key: {{file: sluice-data/root.secret-key}}
 plugins:
   auth: {{source: "builtin:auth", grants: [identity, clock]}}
   acl: {{source: "builtin:acl", grants: [documents, directory]}}

@@ -1,0 +1,174 @@
+//! `sluice plugin`, as an author of plugins uses it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn dist(name: &str) -> String {
+    let file = root().join("plugins/dist").join(name);
+    file.with_extension("wasm").display().to_string()
+}
+
+/// Whether it succeeded, what it reported, and what it complained about.
+fn plugin(args: &[&str]) -> (bool, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .arg("plugin")
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.success(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn json(args: &[&str]) -> Value {
+    let (_, out, err) = plugin(&[args, &["--format", "json"]].concat());
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"))
+}
+
+#[test]
+fn a_component_says_what_it_is_and_what_it_must_be_granted() {
+    let seen = json(&["inspect", &dist("jwt-bearer")]);
+    assert_eq!(seen["name"], "jwt-bearer");
+    assert_eq!(seen["interests"][0]["phase"], "authenticate");
+    let grants: Vec<_> = seen["grants"].as_array().unwrap().iter().collect();
+    assert_eq!(grants, ["identity", "directory", "clock", "secrets"]);
+    assert_eq!(seen["settings"]["required"][0], "secret");
+
+    let (well, out, _) = plugin(&["inspect", &dist("acl")]);
+    assert!(well);
+    for part in [
+        "GetBucketAcl",
+        "x-amz-grant-*",
+        "grants: [documents, directory]",
+    ] {
+        assert!(out.contains(part), "{part} is missing in {out}");
+    }
+    assert!(!out.contains('\u{1b}'), "nobody reads this on a terminal");
+}
+
+#[test]
+fn what_is_no_component_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, words) in [
+        (&b"fn main() {}\n"[..], "this is a text"),
+        (b"\0asm\x01\0\0\0", "core WebAssembly module"),
+        (b"\x7fELF\x02", "not WebAssembly"),
+        (b"", "empty"),
+    ] {
+        let file = folder.path().join("plugin.wasm");
+        fs::write(&file, bytes).unwrap();
+        let (well, _, err) = plugin(&["inspect", &file.display().to_string()]);
+        assert!(!well && err.contains(words), "{err}");
+    }
+}
+
+#[test]
+fn one_request_is_put_to_a_plugin() {
+    let file = dist("require-tag");
+    let ask = |header: &str| {
+        let told = json(&[
+            "run",
+            &file,
+            "--request",
+            "PUT /bucket/key",
+            "--settings",
+            "{key: team}",
+            "--header",
+            header,
+        ]);
+        told[0].clone()
+    };
+    let refused = ask("x-a: b");
+    assert_eq!(refused["phase"], "authorize");
+    assert_eq!(refused["concerned"], true);
+    let answer = refused["answer"].as_str().unwrap();
+    assert!(answer.starts_with("deny AccessDenied"), "{answer}");
+    assert!(refused["host_calls"].as_u64().unwrap() > 0);
+    assert_eq!(ask("x-amz-tagging: team=a")["answer"], "abstain");
+
+    let (well, _, err) = plugin(&["run", &file, "--request", "PUT /bucket/key"]);
+    assert!(!well && err.contains("`key` is missing"), "{err}");
+}
+
+#[test]
+fn cases_that_come_out_otherwise_are_told_and_counted() {
+    let cases = root().join("plugin-sdk/examples/require-tag/cases");
+    let (well, out, err) = plugin(&[
+        "test",
+        &dist("require-tag"),
+        "--cases",
+        &cases.display().to_string(),
+    ]);
+    assert!(well, "{out}{err}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = "
+given: {phase: authorize, request: PUT /b/k, operation: PutObject, action: PutObject, settings: {key: team}}
+cases:
+- {name: right, expect: {deny: {code: AccessDenied}}}
+- {name: wrong, expect: allow}";
+    fs::write(folder.path().join("a.yaml"), wrong).unwrap();
+    let cases = folder.path().display().to_string();
+    let test = ["test", &dist("require-tag"), "--cases", &cases];
+    let tested = json(&test);
+    assert_eq!(
+        (&tested["passed"], &tested["failed"]),
+        (&1.into(), &1.into())
+    );
+    let (well, out, _) = plugin(&test);
+    assert!(!well && out.contains("expected  allow"), "{out}");
+    assert!(plugin(&[&test[..], &["--filter", "right"]].concat()).0);
+    assert!(!plugin(&[&test[..], &["--filter", "no such case"]].concat()).0);
+}
+
+#[test]
+fn a_call_is_measured_fresh_and_reused() {
+    let rows = json(&[
+        "bench",
+        &dist("require-tag"),
+        "--request",
+        "PUT /bucket/key",
+        "--settings",
+        "{key: team}",
+        "--reuse",
+    ]);
+    assert_eq!(
+        (&rows[0]["instances"], &rows[1]["instances"]),
+        (&"fresh".into(), &"reused".into())
+    );
+    for row in rows.as_array().unwrap() {
+        assert!(row["p50"].as_f64().unwrap() <= row["p99"].as_f64().unwrap());
+    }
+}
+
+#[test]
+fn a_new_plugin_has_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["authorizer", "authenticator", "sub-resource", "headers"] {
+        let place = folder.path().join(kind);
+        let place = place.display().to_string();
+        let new = ["new", "first-try", "--kind", kind, "--folder", &place];
+        let (well, out, err) = plugin(&new);
+        assert!(well && out.contains("cargo test"), "{out}{err}");
+        let source = fs::read_to_string(Path::new(&place).join("src/lib.rs")).unwrap();
+        assert!(source.contains("impl Plugin for FirstTry"), "{source}");
+        let config = Path::new(&place).join("sluice.yaml");
+        config::Config::load(&config).unwrap_or_else(|report| panic!("{kind}: {report}"));
+        let (well, _, err) = plugin(&new);
+        assert!(!well && err.contains("is there already"), "{err}");
+    }
+    let (well, _, err) = plugin(&["new", "First Try"]);
+    assert!(!well && err.contains("cannot be the name"), "{err}");
+}
