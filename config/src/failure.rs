@@ -20,6 +20,7 @@ pub(crate) const ON_FAILURE_KEYS: &[&str] = &[
     "overload",
     "instantiate",
     "invalid",
+    "breaker",
 ];
 pub(crate) const ANSWER_KEYS: &[&str] = &["code"];
 pub(crate) const BREAKER_KEYS: &[&str] = &["failures", "clients", "pause"];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::account::{NamedSecret, is_name};
 use crate::endpoint::{self, Endpoint};
-use crate::failure::{self, Breaker, OnFailure};
+use crate::failure::{self, Breaker, OnFailure, OnStart};
 use crate::read::{Fields, Valid, Value};
 use crate::report::{Diagnostic, Place};
 use crate::words::{Grant, Instances};
@@ -88,7 +88,9 @@ impl Default for PluginLimits {
 impl Plugin {
     pub(crate) fn check_file(&self) -> Option<Diagnostic> {
         match &self.source {
-            PluginSource::File(path) if !path.is_file() => {
+            PluginSource::File(path)
+                if self.on_failure.load == OnStart::Refuse && !path.is_file() =>
+            {
                 let message = format!("there is no file {}", path.display());
                 let help = "build the plugin; relative paths start at the directory of this file";
                 Some(self.place.complain(message, help))

@@ -51,6 +51,7 @@ words! {
         Overload "overload",
         Instantiate "instantiate",
         Invalid "invalid",
+        Breaker "breaker",
     }
 
     /// How long an instance of a plugin lives: one request, or many.

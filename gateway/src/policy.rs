@@ -71,7 +71,7 @@ pub(crate) fn load_at(
         let loads: Vec<_> = config
             .plugins
             .iter()
-            .map(|plugin| scope.spawn(|| load_plugin(host, plugin)))
+            .map(|plugin| scope.spawn(|| load_or_break(host, plugin)))
             .collect();
         loads
             .into_iter()
@@ -143,9 +143,34 @@ fn check_settings(
     faults
 }
 
-fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
-    let complain =
-        |message: String, help: String| Report::from(plugin.place.complain(message, help));
+/// Loads a plugin, or where its configuration tolerates that it cannot be loaded,
+/// makes one that fails.
+fn load_or_break(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Report> {
+    load_plugin(host, plugin).or_else(
+        |Unloaded {
+             report,
+             is_the_files,
+         }| {
+            let on_failure = failure_policy(&plugin.on_failure);
+            let broken = Plugin::broken(&plugin.name, on_failure, report.to_string());
+            broken.filter(|_| is_the_files).ok_or(report)
+        },
+    )
+}
+
+/// A plugin was not loaded.
+struct Unloaded {
+    report: Report,
+    /// The fault is in the file; otherwise it is in the configuration, where it
+    /// can be corrected before anybody waits for an answer.
+    is_the_files: bool,
+}
+
+fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unloaded> {
+    let complain = |message: String, help: String| Unloaded {
+        report: Report::from(plugin.place.complain(message, help)),
+        is_the_files: true,
+    };
     let component =
         match &plugin.source {
             PluginSource::Builtin(name) => builtin::component(name)
@@ -184,6 +209,11 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Repo
             concurrency: plugin.limits.concurrency,
         },
         on_failure: failure_policy(&plugin.on_failure),
+        breaker: plugin.breaker.as_ref().map(|breaker| host::Breaker {
+            failures: breaker.failures,
+            clients: breaker.clients,
+            pause: breaker.pause,
+        }),
         instances: match plugin.instances {
             config::Instances::Fresh => host::Instances::Fresh,
             config::Instances::Reuse => host::Instances::Reuse,
@@ -199,7 +229,15 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Repo
             }
             _ => "look at the plugin that this names; it was not loaded".to_owned(),
         };
-        complain(error.to_string(), help)
+        Unloaded {
+            is_the_files: !matches!(
+                error,
+                host::LoadError::Name { .. }
+                    | host::LoadError::MissingGrant { .. }
+                    | host::LoadError::OpenAtRisk { .. }
+            ),
+            ..complain(error.to_string(), help)
+        }
     })
 }
 
@@ -212,14 +250,20 @@ fn failure_policy(on_failure: &config::OnFailure) -> FailurePolicy {
             status: None,
         },
     };
-    let kinds = on_failure.kinds.iter();
+    let kinds = on_failure.kinds.iter().filter_map(|(kind, failure)| {
+        Some((host::FailureKind::parse(kind.name())?, action(failure)))
+    });
+    let on_start = [
+        (host::FailureKind::Load, &on_failure.load),
+        (host::FailureKind::Settings, &on_failure.settings),
+    ];
+    let on_start = on_start.into_iter().filter_map(|(kind, on)| match on {
+        config::OnStart::Refuse => None,
+        config::OnStart::Serve(failure) => Some((kind, action(failure))),
+    });
     FailurePolicy {
         default: action(&on_failure.default),
-        kinds: kinds
-            .filter_map(|(kind, failure)| {
-                Some((host::FailureKind::parse(kind.name())?, action(failure)))
-            })
-            .collect(),
+        kinds: kinds.chain(on_start).collect(),
         accept_risk: on_failure.accept_risk,
     }
 }

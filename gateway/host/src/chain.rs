@@ -14,9 +14,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
 use crate::matching::{Concerns, Match, Operations};
 use crate::places::Place;
-use crate::plugin::{Instance, Interest, LOADING, Plugin};
+use crate::plugin::{Instance, Interest, LOADING, Manifest, Plugin};
 use crate::run::Run;
-use crate::state::{Facts, Outside, Phase, Time};
+use crate::state::{Facts, Outside, Phase, Time, sanitise};
 
 /// Whether the verdicts of a plugin count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,6 +76,29 @@ pub enum Fault {
     Failed(Failure),
 }
 
+/// The first instance of a use of a plugin, with its settings.
+fn begin(plugin: &Plugin, settings: &str, outside: &Arc<Outside>) -> Result<Instance, Fault> {
+    let mut instance = plugin.start(outside, LOADING).map_err(Fault::Failed)?;
+    let configured = instance.configure(settings).map_err(Fault::Failed)?;
+    configured.map_err(Fault::Settings)?;
+    Ok(instance)
+}
+
+/// All that a plugin wants to be called for, also what it need not say.
+fn interests(manifest: &Manifest) -> Vec<Interest> {
+    let own = manifest.sub_resources.iter();
+    let own = own.flat_map(SubResource::operations);
+    let claimed: Vec<_> = manifest.claims.iter().copied().chain(own).collect();
+    let mut interests = manifest.interests.clone();
+    if !claimed.is_empty() {
+        interests.push(Interest {
+            operations: claimed,
+            ..Interest::in_all(Phase::Serve)
+        });
+    }
+    interests
+}
+
 /// A step that is asked, with everything that can be known before a request.
 pub(crate) struct Link {
     pub(crate) plugin: Arc<Plugin>,
@@ -83,6 +106,8 @@ pub(crate) struct Link {
     pub(crate) step: usize,
     pub(crate) shadow: bool,
     settings: String,
+    /// Why it fails every call, if that is known already.
+    broken: Option<Failure>,
     pub(crate) concerns: Concerns,
     pub(crate) meters: [Histogram; Phase::ALL.len()],
     /// Instances between two requests, where they are reused.
@@ -169,7 +194,15 @@ impl Chain {
                 plugin: plugin.clone(),
                 fault,
             };
-            if step.mode == Mode::Enforce {
+            let link = match Link::new(number, &step, &outside) {
+                Ok(link) => link,
+                Err(fault) => {
+                    errors.push(error(fault));
+                    continue;
+                }
+            };
+            // What is broken does not even serve.
+            if step.mode == Mode::Enforce && link.broken.is_none() {
                 let within = Operations::listed(&step.matching.operations);
                 let claims = step.plugin.manifest().claims.iter().copied();
                 for operation in claims.filter(|claim| within.contains(*claim)) {
@@ -198,10 +231,7 @@ impl Chain {
                     }
                 }
             }
-            match Link::new(number, step, &outside) {
-                Ok(link) => links.push(link),
-                Err(fault) => errors.push(error(fault)),
-            }
+            links.push(link);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -287,53 +317,63 @@ impl Use {
 }
 
 impl Link {
-    fn new(number: usize, step: Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
-        let plugin = step.plugin;
-        let manifest = plugin.manifest();
-        let own = manifest
-            .sub_resources
-            .iter()
-            .flat_map(SubResource::operations);
-        let claimed = Interest {
-            phase: Phase::Serve,
-            operations: manifest.claims.iter().copied().chain(own).collect(),
-            headers: Vec::new(),
-            queries: Vec::new(),
-            documents: Vec::new(),
+    fn new(number: usize, step: &Step, outside: &Arc<Outside>) -> Result<Self, Fault> {
+        let plugin = Arc::clone(&step.plugin);
+        let settings = match &step.settings {
+            serde_json::Value::Null => "{}".to_owned(),
+            settings => settings.to_string(),
         };
-        let serves = (!claimed.operations.is_empty()).then_some(&claimed);
-        let interests = manifest.interests.iter().chain(serves);
-        let is_by_principal = !step.matching.principals.is_empty();
-        let concerns = Concerns::new(step.matching, interests, plugin.name())
+        let (first, broken) = match (plugin.fault(), begin(&plugin, &settings, outside)) {
+            (Some(failure), _) => (None, Some(failure.clone())),
+            (None, Ok(first)) => (Some(first), None),
+            (None, Err(fault)) if plugin.on_failure.tolerates(FailureKind::Settings) => {
+                let failure = Failure::new(FailureKind::Settings, fault.to_string());
+                (None, Some(failure))
+            }
+            (None, Err(fault)) => return Err(fault),
+        };
+        let interests = match &broken {
+            None => interests(plugin.manifest()),
+            // A step that has no say because it is broken would be a hole.
+            Some(_) => vec![Interest::in_all(Phase::Authorize)],
+        };
+        let concerns = Concerns::new(step.matching.clone(), &interests, plugin.name())
             .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
-        if is_by_principal && concerns.arise(Phase::Authenticate) {
+        if !step.matching.principals.is_empty() && concerns.arise(Phase::Authenticate) {
             return Err(Fault::Principals);
         }
         let meters = Phase::ALL.map(|phase| {
             let plugin = plugin.name().to_owned();
             metrics::histogram!("sluice_plugin_seconds", "plugin" => plugin, "phase" => phase.name())
         });
-        let settings = match step.settings {
-            serde_json::Value::Null => "{}".to_owned(),
-            settings => settings.to_string(),
-        };
-        let mut first = Instance::start(&plugin.pre, &plugin.profile, outside, LOADING)
-            .map_err(Fault::Failed)?;
-        first
-            .configure(&settings)
-            .map_err(Fault::Failed)?
-            .map_err(Fault::Settings)?;
         let link = Self {
             plugin,
             step: number,
             shadow: step.mode == Mode::Shadow,
             settings,
+            broken,
             concerns,
             meters,
             idle: Mutex::default(),
         };
-        first.budget = link.plugin.limits().budget();
-        link.keep(first);
+        if let Some(failure) = &link.broken {
+            let plugin = link.plugin.name();
+            let reason = sanitise(&failure.reason, 1024);
+            tracing::error!(
+                plugin,
+                kind = failure.kind.name(),
+                "a plugin cannot be used: {reason}"
+            );
+        }
+        for phase in Phase::ALL {
+            if link.plugin.circuits.is_some() && link.concerns.arise(phase) {
+                link.show_breaker(phase, false);
+            }
+        }
+        if let Some(mut first) = first {
+            first.budget = link.plugin.limits().budget();
+            link.keep(first);
+        }
         Ok(link)
     }
 
@@ -346,9 +386,11 @@ impl Link {
         if let Some((instance, _)) = idle {
             return Ok(instance);
         }
-        let profile = &self.plugin.profile;
-        let budget = profile.limits.budget();
-        let mut instance = Instance::start(&self.plugin.pre, profile, outside, budget)?;
+        if let Some(failure) = &self.broken {
+            return Err(failure.clone());
+        }
+        let budget = self.plugin.limits().budget();
+        let mut instance = self.plugin.start(outside, budget)?;
         instance
             .configure(&self.settings)?
             .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;
@@ -368,6 +410,14 @@ impl Link {
                 idle.push((instance, place));
             }
         }
+    }
+
+    /// Whether the plugin is left alone in this phase.
+    pub(crate) fn show_breaker(&self, phase: Phase, is_open: bool) {
+        let plugin = self.plugin.name().to_owned();
+        let mode = if self.shadow { "shadow" } else { "enforce" };
+        metrics::gauge!("sluice_plugin_breaker_open", "plugin" => plugin, "phase" => phase.name(), "mode" => mode)
+            .set(if is_open { 1.0 } else { 0.0 });
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Instance, Place)>> {

@@ -27,10 +27,16 @@ pub enum FailureKind {
     Instantiate,
     /// It answered something that a plugin must not say.
     Invalid,
+    /// It failed so often that it is left alone for a while.
+    Breaker,
+    /// Its code could not be loaded.
+    Load,
+    /// It refused the settings of its use.
+    Settings,
 }
 
 impl FailureKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Trap,
         Self::Timeout,
         Self::Memory,
@@ -39,6 +45,9 @@ impl FailureKind {
         Self::Overload,
         Self::Instantiate,
         Self::Invalid,
+        Self::Breaker,
+        Self::Load,
+        Self::Settings,
     ];
 
     /// As it is written in the configuration and in metrics.
@@ -52,6 +61,25 @@ impl FailureKind {
             Self::Overload => "overload",
             Self::Instantiate => "instantiate",
             Self::Invalid => "invalid",
+            Self::Breaker => "breaker",
+            Self::Load => "load",
+            Self::Settings => "settings",
+        }
+    }
+
+    /// Whether it is the plugin's own doing, which a [`Breaker`](crate::Breaker)
+    /// counts.
+    pub(crate) fn is_of_the_plugin(self) -> bool {
+        match self {
+            Self::Trap
+            | Self::Timeout
+            | Self::Memory
+            | Self::Output
+            | Self::HostCalls
+            | Self::Instantiate
+            | Self::Invalid => true,
+            // It did not run.
+            Self::Overload | Self::Breaker | Self::Load | Self::Settings => false,
         }
     }
 
@@ -85,6 +113,8 @@ pub enum OnFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailurePolicy {
     pub default: OnFailure,
+    /// A plugin that fails to load, or refuses its settings, is used at all only
+    /// if that kind is listed here.
     pub kinds: BTreeMap<FailureKind, OnFailure>,
     /// Failing open is allowed even where a failure then opens the door:
     /// in authentication and authorization.
@@ -105,6 +135,15 @@ impl FailurePolicy {
     /// Whether some failure lets a request pass.
     pub(crate) fn opens(&self) -> bool {
         self.default == OnFailure::Open || self.kinds.values().any(|on| *on == OnFailure::Open)
+    }
+
+    /// Whether a plugin of which this is known beforehand can be used at all.
+    pub fn tolerates(&self, kind: FailureKind) -> bool {
+        match self.kinds.get(&kind) {
+            None => false,
+            Some(OnFailure::Open) => self.accept_risk,
+            Some(OnFailure::Deny | OnFailure::Answer { .. }) => true,
+        }
     }
 
     /// The error a failure is answered with, or `None` where the request goes on.
@@ -129,14 +168,16 @@ const NOT_EVALUATED: &str = "A policy that this request must pass could not be e
 /// How a request is refused where nothing else is configured.
 pub(crate) fn refusal(kind: FailureKind) -> s3::Error {
     match kind {
-        FailureKind::Overload => s3::Error::new(s3::Code::SlowDown),
+        FailureKind::Overload | FailureKind::Breaker => s3::Error::new(s3::Code::SlowDown),
         FailureKind::Trap
         | FailureKind::Timeout
         | FailureKind::Memory
         | FailureKind::Output
         | FailureKind::HostCalls
         | FailureKind::Instantiate
-        | FailureKind::Invalid => s3::Error::new(s3::Code::AccessDenied).because(NOT_EVALUATED),
+        | FailureKind::Invalid
+        | FailureKind::Load
+        | FailureKind::Settings => s3::Error::new(s3::Code::AccessDenied).because(NOT_EVALUATED),
     }
 }
 

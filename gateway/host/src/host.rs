@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::limits::Grant;
 use crate::outbound::{Offline, Outbound};
 use crate::places::Places;
-use crate::plugin::{Instance, LOADING, LoadError, Manifest, Plugin, Source};
+use crate::plugin::{Circuits, Code, Instance, LOADING, LoadError, Manifest, Plugin, Source};
 use crate::reach::{Counts, Reach};
 use crate::state::{Outside, Phase, Profile, State, Time};
 use crate::throttle::Throttle;
@@ -143,11 +143,14 @@ impl Host {
             profile,
             manifest,
             imports,
-            digest,
+            code: Code::Sound {
+                digest,
+                pre,
+                _component: code,
+            },
             on_failure: source.on_failure,
             instances: source.instances,
-            pre,
-            _code: code,
+            circuits: source.breaker.as_ref().map(Circuits::new),
             places,
             idle: self.idle.clone(),
             complaints: Throttle::default(),

@@ -10,6 +10,7 @@
 mod account;
 mod ask;
 mod bindings;
+mod breaker;
 mod capability;
 mod chain;
 mod clock;
@@ -32,6 +33,7 @@ mod witness;
 
 pub use account::{Account, Credential, Directory, Principal, Secret};
 pub use ask::Verdict;
+pub use breaker::Breaker;
 pub use chain::{Chain, ChainError, Fault, Mode, Step, Use};
 pub use failure::{Failure, FailureKind, FailurePolicy, OnFailure};
 pub use host::{Host, HostError, Settings};

@@ -8,12 +8,13 @@ use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::{self, PluginPre, types};
+use crate::breaker::{Breaker, Circuit};
 use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::host;
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places};
-use crate::reach::Services;
+use crate::reach::{Reach, Services};
 use crate::state::{Outside, Phase, Profile, State};
 use crate::throttle::Throttle;
 
@@ -30,6 +31,8 @@ pub struct Source {
     pub services: Services,
     pub limits: Limits,
     pub on_failure: FailurePolicy,
+    /// `None` for a plugin that is never left alone.
+    pub breaker: Option<Breaker>,
     pub instances: Instances,
 }
 
@@ -42,6 +45,7 @@ impl std::fmt::Debug for Source {
             .field("services", &self.services)
             .field("limits", &self.limits)
             .field("on_failure", &self.on_failure)
+            .field("breaker", &self.breaker)
             .field("instances", &self.instances)
             .finish_non_exhaustive()
     }
@@ -131,6 +135,19 @@ pub struct Interest {
     pub documents: Vec<String>,
 }
 
+impl Interest {
+    /// In every request.
+    pub(crate) fn in_all(phase: Phase) -> Self {
+        Self {
+            phase,
+            operations: Vec::new(),
+            headers: Vec::new(),
+            queries: Vec::new(),
+            documents: Vec::new(),
+        }
+    }
+}
+
 impl Manifest {
     pub(crate) fn of(manifest: types::Manifest) -> Result<Self, String> {
         let settings_schema = match manifest.settings_schema {
@@ -211,12 +228,10 @@ pub struct Plugin {
     pub(crate) profile: Arc<Profile>,
     pub(crate) manifest: Manifest,
     pub(crate) imports: Vec<String>,
-    pub(crate) digest: [u8; 32],
+    pub(crate) code: Code,
     pub(crate) on_failure: FailurePolicy,
     pub(crate) instances: Instances,
-    pub(crate) pre: PluginPre<State>,
-    /// Keeps the compiled code known to the host while somebody uses it.
-    pub(crate) _code: Arc<Component>,
+    pub(crate) circuits: Option<Circuits>,
     /// For the calls that are inside it.
     pub(crate) places: Arc<Places>,
     /// For instances of all plugins of the host that wait for a request.
@@ -225,7 +240,87 @@ pub struct Plugin {
     pub(crate) complaints: Throttle,
 }
 
+/// What runs.
+pub(crate) enum Code {
+    Sound {
+        digest: [u8; 32],
+        pre: PluginPre<State>,
+        /// Keeps the compiled code known to the host while somebody uses it.
+        _component: Arc<Component>,
+    },
+    /// Nothing does: every call fails like this.
+    Broken(Failure),
+}
+
+/// The breakers of a plugin, one for each phase: it may still be able to
+/// authenticate where it fails to authorize. What fails in shadow, where nobody
+/// is refused for it, is counted apart.
+#[derive(Debug)]
+pub(crate) struct Circuits {
+    enforced: [Circuit; Phase::ALL.len()],
+    shadow: [Circuit; Phase::ALL.len()],
+}
+
+impl Circuits {
+    pub(crate) fn new(breaker: &Breaker) -> Self {
+        let circuits = || Phase::ALL.map(|_| Circuit::new(breaker.clone()));
+        Self {
+            enforced: circuits(),
+            shadow: circuits(),
+        }
+    }
+
+    pub(crate) fn of(&self, phase: Phase, shadow: bool) -> &Circuit {
+        let circuits = if shadow { &self.shadow } else { &self.enforced };
+        &circuits[phase as usize]
+    }
+}
+
 impl Plugin {
+    /// A plugin that could not be loaded, which its failure policy tolerates all
+    /// the same: what it would have been asked nobody can know, so it has a say
+    /// in every access that it is used for, and fails.
+    ///
+    /// `None` if its failure policy does not tolerate that.
+    pub fn broken(name: &str, on_failure: FailurePolicy, reason: String) -> Option<Arc<Self>> {
+        if !on_failure.tolerates(FailureKind::Load) {
+            return None;
+        }
+        let limits = Limits::default();
+        Some(Arc::new(Self {
+            places: Places::new(limits.concurrency),
+            profile: Arc::new(Profile {
+                name: name.to_owned(),
+                grants: Grants::new(),
+                limits,
+                reach: Reach::none(),
+            }),
+            manifest: Manifest {
+                name: name.to_owned(),
+                version: String::new(),
+                interests: vec![Interest::in_all(Phase::Authorize)],
+                claims: Vec::new(),
+                sub_resources: Vec::new(),
+                settings_schema: None,
+            },
+            imports: Vec::new(),
+            code: Code::Broken(Failure::new(FailureKind::Load, reason)),
+            on_failure,
+            instances: Instances::Fresh,
+            circuits: None,
+            idle: Places::new(0),
+            complaints: Throttle::default(),
+        }))
+    }
+
+    /// Why it cannot run, if it cannot.
+    pub fn fault(&self) -> Option<&Failure> {
+        match &self.code {
+            Code::Sound { .. } => None,
+            Code::Broken(failure) => Some(failure),
+        }
+    }
+
     pub fn name(&self) -> &str {
         &self.profile.name
     }
@@ -253,9 +348,12 @@ impl Plugin {
         needs
     }
 
-    /// The SHA-256 of the component.
-    pub fn digest(&self) -> [u8; 32] {
-        self.digest
+    /// The SHA-256 of the component, if it was loaded.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        match &self.code {
+            Code::Sound { digest, .. } => Some(*digest),
+            Code::Broken(_) => None,
+        }
     }
 
     pub fn limits(&self) -> &Limits {
@@ -265,6 +363,18 @@ impl Plugin {
     /// Calls that are inside the plugin.
     pub fn running(&self) -> u32 {
         self.places.taken()
+    }
+
+    /// An instance that has not read its settings.
+    pub(crate) fn start(
+        &self,
+        outside: &Arc<Outside>,
+        budget: Budget,
+    ) -> Result<Instance, Failure> {
+        match &self.code {
+            Code::Sound { pre, .. } => Instance::start(pre, &self.profile, outside, budget),
+            Code::Broken(failure) => Err(failure.clone()),
+        }
     }
 
     /// Takes a place inside the plugin.

@@ -89,6 +89,11 @@ impl Reach {
         }
     }
 
+    /// Of a plugin that cannot run.
+    pub(crate) fn none() -> Self {
+        Self::new(Services::default(), Arc::new(Offline), Arc::default())
+    }
+
     /// What a scenery has instead.
     pub(crate) fn given(scenery: Scenery) -> Self {
         Self {

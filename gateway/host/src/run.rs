@@ -16,6 +16,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::account::Principal;
 use crate::ask::Verdict;
+use crate::breaker::{Change, Client, End};
 use crate::chain::{Chain, Link};
 use crate::failure::{Failure, refusal};
 use crate::matching::Occasion;
@@ -420,7 +421,7 @@ impl Run {
             return Err(failure);
         }
         let began = Instant::now();
-        let answer = self.enter(index, link, phase, body, export);
+        let answer = self.attempt(index, link, phase, body, export, began);
         let took = began.elapsed();
         link.meters[phase as usize].record(took);
         self.trace.called(link.step, Said::of(&answer), took);
@@ -429,6 +430,34 @@ impl Run {
             // It is there still if there was no place to enter it.
             self.release(index, link);
             self.slots[index] = Slot::Failed(failure.clone());
+        }
+        answer
+    }
+
+    /// Calls it unless it is left alone because it failed too often.
+    fn attempt<T>(
+        &mut self,
+        index: usize,
+        link: &Link,
+        phase: Phase,
+        body: Bytes,
+        export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
+        now: Instant,
+    ) -> Result<T, Failure> {
+        let Some(circuits) = &link.plugin.circuits else {
+            return self.enter(index, link, phase, body, export);
+        };
+        let circuit = circuits.of(phase, link.shadow);
+        let client = |run: &Self| Client::of(&run.principal, run.facts.source);
+        let pass = circuit.admit(now, || client(self))?;
+        let answer = self.enter(index, link, phase, body, export);
+        let end = match &answer {
+            Ok(_) => End::Succeeded,
+            Err(failure) if failure.kind.is_of_the_plugin() => End::Failed,
+            Err(_) => End::Neither,
+        };
+        if let Some(change) = pass.end(end, Instant::now(), || client(self)) {
+            report_change(link, phase, change);
         }
         answer
     }
@@ -545,6 +574,24 @@ impl fmt::Debug for Run {
             .field("facts", &self.facts)
             .field("principal", &self.principal)
             .finish_non_exhaustive()
+    }
+}
+
+fn report_change(link: &Link, phase: Phase, change: Change) {
+    link.show_breaker(phase, matches!(change, Change::Opened(_)));
+    let (plugin, phase, shadow) = (link.plugin.name(), phase.name(), link.shadow);
+    match change {
+        Change::Opened(pause) => {
+            let seconds = pause.as_secs_f64();
+            tracing::error!(
+                plugin,
+                phase,
+                shadow,
+                seconds,
+                "a plugin that fails is left alone"
+            );
+        }
+        Change::Closed => tracing::info!(plugin, phase, shadow, "a plugin works again"),
     }
 }
 

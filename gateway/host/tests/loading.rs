@@ -158,7 +158,7 @@ fn what_is_not_a_component_is_refused() {
 #[test]
 fn the_digest_decides_what_is_compiled() {
     let source = Guest::allowing().source();
-    let digest = load(source.clone()).unwrap().digest();
+    let digest = load(source.clone()).unwrap().digest().unwrap();
     let expecting = |digest| Source {
         digest: Some(digest),
         ..source.clone()

@@ -7,8 +7,8 @@ use guest::{
     run,
 };
 use host::{
-    Directory, FailurePolicy, Glob, Grant, HeaderPattern, Match, Mode, OnFailure, Part, Principal,
-    Probe, Question, Scenery, Time, Unasked, Verdict, Who,
+    Directory, FailureKind, FailurePolicy, Glob, Grant, HeaderPattern, Match, Mode, OnFailure,
+    Part, Plugin, Principal, Probe, Question, Scenery, Time, Unasked, Verdict, Who,
 };
 use http::{HeaderMap, StatusCode};
 use s3::sigv4::SigningKey;
@@ -66,6 +66,64 @@ fn what_was_denied_by_failure_says_so_without_saying_more() {
     assert_eq!(error.status(), StatusCode::FORBIDDEN);
     assert!(error.message().contains("could not be evaluated"));
     assert!(!error.message().contains("unreachable"));
+}
+
+#[test]
+fn a_broken_plugin_is_never_passed_over_in_silence() {
+    let host = guest::host();
+    let policy = |kind: FailureKind, on: OnFailure, accept_risk: bool| FailurePolicy {
+        kinds: [(kind, on)].into(),
+        accept_risk,
+        ..FailurePolicy::default()
+    };
+    let answer = || OnFailure::Answer {
+        code: "ServiceUnavailable".to_owned(),
+        status: None,
+    };
+    let (load, settings) = (FailureKind::Load, FailureKind::Settings);
+    // A plugin that is interested in nothing: it has a say all the same.
+    let refusing = Guest::new().configure(|image| constant(image.refusal("`key` is missing")));
+    let crashing = Guest::new().configure(|_| "(unreachable)".to_owned());
+    for (on, accept_risk, expected) in [
+        (None, false, None),
+        (Some(OnFailure::Deny), false, Some("AccessDenied")),
+        (Some(answer()), false, Some("ServiceUnavailable")),
+        (Some(OnFailure::Open), true, Some("ok")),
+        (Some(OnFailure::Open), false, None),
+    ] {
+        let of = |kind| match &on {
+            Some(on) => policy(kind, on.clone(), accept_risk),
+            None => FailurePolicy::default(),
+        };
+        let broken = Plugin::broken("test", of(load), "no such file".to_owned());
+        let mut all = vec![broken];
+        for guest in [&refusing, &crashing] {
+            all.push(Some(guest.clone().on_failure(of(settings)).load(host)));
+        }
+        for plugin in all {
+            let name = format!("{on:?} {plugin:?}");
+            let chain = plugin.and_then(|plugin| {
+                let broken = host::Step {
+                    plugin,
+                    matching: Match {
+                        buckets: vec![Glob::parse("prod-*").unwrap()],
+                        ..Match::default()
+                    },
+                    settings: serde_json::Value::Null,
+                    mode: Mode::Enforce,
+                };
+                let steps = vec![Guest::allowing().step(host), broken];
+                host::Chain::new(steps, Arc::new(guest::People)).ok()
+            });
+            assert_eq!(chain.as_ref().map(decide).as_deref(), expected, "{name}");
+            // It is not asked about what it is not used for.
+            if let Some(chain) = chain {
+                let other = facts("GET", "/test-a/key");
+                let decision = chain.begin(other.clone()).authorize(&resource(&other));
+                assert_eq!(code(&decision), "ok", "{name}");
+            }
+        }
+    }
 }
 
 #[test]

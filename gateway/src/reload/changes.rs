@@ -111,7 +111,10 @@ fn catalogue(generation: &Generation) -> BTreeMap<&str, Entry<'_>> {
 }
 
 fn code(plugin: &Plugin) -> String {
-    let digest = plugin.digest().map(|byte| format!("{byte:02x}")).concat();
+    let Some(digest) = plugin.digest() else {
+        return "not loaded".to_owned();
+    };
+    let digest = s3::encode::hex(&digest);
     let shown = digest.get(..DIGEST_SHOWN).unwrap_or_default();
     format!("{} (sha256:{shown}…)", plugin.manifest().version)
 }

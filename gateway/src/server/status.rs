@@ -69,10 +69,10 @@ impl Status {
         let plugins = generation.plugins.iter().map(|plugin| Plugin {
             name: plugin.name().to_owned(),
             version: plugin.manifest().version.clone(),
-            digest: format!(
-                "sha256:{}",
-                plugin.digest().map(|byte| format!("{byte:02x}")).concat()
-            ),
+            digest: match plugin.digest() {
+                Some(digest) => format!("sha256:{}", s3::encode::hex(&digest)),
+                None => "not loaded".to_owned(),
+            },
         });
         let drives = store.drives().into_iter().map(|drive| Drive {
             name: drive.name,

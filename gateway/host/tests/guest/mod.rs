@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use host::{
-    Account, Chain, Credential, Directory, Facts, FailureKind, FailurePolicy, Grant, Host,
+    Account, Breaker, Chain, Credential, Directory, Facts, FailureKind, FailurePolicy, Grant, Host,
     Instances, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret, Services,
     Settings, Source, Step,
 };
@@ -149,6 +149,7 @@ pub(crate) struct Guest {
     services: Services,
     limits: Limits,
     on_failure: FailurePolicy,
+    breaker: Option<Breaker>,
     instances: Instances,
     mode: Mode,
     matching: Match,
@@ -183,9 +184,15 @@ impl Guest {
                 ..Limits::default()
             },
             on_failure: FailurePolicy {
-                kinds: FailureKind::ALL.map(|kind| (kind, answer(kind))).into(),
+                // Only what runs can say which it was.
+                kinds: FailureKind::ALL
+                    .into_iter()
+                    .filter(|kind| !matches!(kind, FailureKind::Load | FailureKind::Settings))
+                    .map(|kind| (kind, answer(kind)))
+                    .collect(),
                 ..FailurePolicy::default()
             },
+            breaker: Some(Breaker::default()),
             instances: Instances::Fresh,
             mode: Mode::Enforce,
             matching: Match::default(),
@@ -323,6 +330,11 @@ impl Guest {
         self
     }
 
+    pub(crate) fn breaker(mut self, breaker: Option<Breaker>) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
     pub(crate) fn reused(mut self) -> Self {
         self.instances = Instances::Reuse;
         self
@@ -434,6 +446,7 @@ impl Guest {
             services: self.services.clone(),
             limits: self.limits.clone(),
             on_failure: self.on_failure.clone(),
+            breaker: self.breaker.clone(),
             instances: self.instances,
         }
     }
@@ -534,6 +547,18 @@ pub(crate) fn facts(method: &str, target: &str) -> Arc<Facts> {
 }
 
 pub(crate) fn facts_with(method: &str, target: &str, headers: &[(&str, &str)]) -> Arc<Facts> {
+    Arc::new(facts_of(method, target, headers))
+}
+
+/// A GET of the client with this number.
+pub(crate) fn facts_from(client: u8, headers: &[(&str, &str)]) -> Arc<Facts> {
+    Arc::new(Facts {
+        source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, client)),
+        ..facts_of("GET", "/prod-a/key", headers)
+    })
+}
+
+fn facts_of(method: &str, target: &str, headers: &[(&str, &str)]) -> Facts {
     let mut request = http::Request::builder()
         .method(method)
         .uri(target)
@@ -542,12 +567,12 @@ pub(crate) fn facts_with(method: &str, target: &str, headers: &[(&str, &str)]) -
         request = request.header(*name, *value);
     }
     let request = request.body(()).unwrap();
-    Arc::new(Facts {
+    Facts {
         head: Arc::new(Head::parse(&request.into_parts().0, &[], &[]).unwrap()),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         secure: false,
         request_id: "0123456789ABCDEF".to_owned(),
-    })
+    }
 }
 
 pub(crate) fn run(chain: &Arc<Chain>) -> Run {
