@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod gateway;
 mod generation;
+mod meters;
 mod op;
 mod pipeline;
 mod policy;

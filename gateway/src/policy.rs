@@ -258,8 +258,8 @@ fn failure_policy(on_failure: &config::OnFailure) -> FailurePolicy {
         (host::FailureKind::Settings, &on_failure.settings),
     ];
     let on_start = on_start.into_iter().filter_map(|(kind, on)| match on {
-        config::OnStart::Refuse => None,
-        config::OnStart::Serve(failure) => Some((kind, action(failure))),
+        OnStart::Refuse => None,
+        OnStart::Serve(failure) => Some((kind, action(failure))),
     });
     FailurePolicy {
         default: action(&on_failure.default),

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::decision::Journal;
 use crate::gateway::Gateway;
 use crate::generation::Generation;
+use crate::meters;
 use crate::policy::{self, Accounts, Policy};
 use crate::reload::{Reloader, Stamps};
 use crate::server::admin::Admin;
@@ -283,5 +284,6 @@ fn recorder() -> io::Result<PrometheusHandle> {
         })
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(io::Error::other)?;
+    meters::describe();
     Ok(recorder.insert(handle).clone())
 }

@@ -13,7 +13,7 @@ fn what_is_compiled_has_the_digest_that_is_expected() {
     let file = |name: &str| folder.path().join(name);
     let expected = Guest::allowing();
     let other = Guest::allowing().configure(|image| constant(image.refusal("it is the other one")));
-    let digest = expected.load(crate::guest::host()).digest();
+    let digest = expected.load(crate::guest::host()).digest().unwrap();
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let path = file("guest.wasm");
     let policy = policy("changes", &path, &format!("digest: 'sha256:{digest}'"));

@@ -129,6 +129,7 @@ fn load(folder: &str, grants: &[Grant], instances: Instances) -> Arc<Plugin> {
         services: Services::default(),
         limits: Limits::default(),
         on_failure: FailurePolicy::default(),
+        breaker: None,
         instances,
     });
     plugin.unwrap_or_else(|error| panic!("{error}"))

@@ -3,6 +3,7 @@
 //! A chain is complete when it exists: every plugin took its settings, and
 //! every operation has at most one that serves it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -289,6 +290,26 @@ impl Chain {
         self.servants.get(own).copied()
     }
 
+    /// Shows how many calls are inside each plugin, how many may be, and how many
+    /// instances wait for a request.
+    pub fn show_instances(&self) {
+        let mut shown: BTreeMap<&str, (&Plugin, usize)> = BTreeMap::new();
+        for link in &self.links {
+            let entry = shown.entry(link.plugin.name());
+            entry.or_insert((&link.plugin, 0)).1 += link.waiting();
+        }
+        for (name, (plugin, waiting)) in shown {
+            for (state, count) in [
+                ("running", f64::from(plugin.running())),
+                ("idle", waiting as f64),
+                ("limit", f64::from(plugin.limits().concurrency)),
+            ] {
+                metrics::gauge!("sluice_plugin_instances", "plugin" => name.to_owned(), "state" => state)
+                    .set(count);
+            }
+        }
+    }
+
     /// Begins a request.
     pub fn begin(self: &Arc<Self>, facts: Arc<Facts>) -> Run {
         self.begin_as(facts, Principal::Anonymous)
@@ -390,7 +411,9 @@ impl Link {
             return Err(failure.clone());
         }
         let budget = self.plugin.limits().budget();
+        let place = self.plugin.make_room()?;
         let mut instance = self.plugin.start(outside, budget)?;
+        instance.place = Some(place);
         instance
             .configure(&self.settings)?
             .map_err(|refusal| Failure::new(FailureKind::Instantiate, refusal))?;
@@ -403,6 +426,11 @@ impl Link {
         const IDLE_MAX: usize = 64;
         if self.plugin.instances == Instances::Reuse {
             instance.store.data_mut().reset();
+            // The first one has none yet.
+            instance.place = instance.place.or_else(|| self.plugin.make_room().ok());
+            if instance.place.is_none() {
+                return;
+            }
             let mut idle = self.idle();
             if idle.len() < IDLE_MAX
                 && let Some(place) = self.plugin.idle.take()
@@ -418,6 +446,11 @@ impl Link {
         let mode = if self.shadow { "shadow" } else { "enforce" };
         metrics::gauge!("sluice_plugin_breaker_open", "plugin" => plugin, "phase" => phase.name(), "mode" => mode)
             .set(if is_open { 1.0 } else { 0.0 });
+    }
+
+    /// How many instances wait for a request.
+    pub(crate) fn waiting(&self) -> usize {
+        self.idle().len()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Instance, Place)>> {

@@ -15,11 +15,10 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
 use crate::outbound::{Offline, Outbound};
-use crate::places::Places;
+use crate::places::{Places, Pool};
 use crate::plugin::{Circuits, Code, Instance, LOADING, LoadError, Manifest, Plugin, Source};
 use crate::reach::{Counts, Reach};
 use crate::state::{Outside, Phase, Profile, State, Time};
-use crate::throttle::Throttle;
 
 /// The bounds of all plugins together.
 #[derive(Debug, Clone)]
@@ -63,7 +62,9 @@ pub struct Host {
     code: Mutex<HashMap<[u8; 32], Spot>>,
     /// By the name of the plugin. They outlive it for as long as they count.
     counts: Mutex<HashMap<String, Arc<Counts>>>,
-    /// For instances that wait for their next request.
+    /// For instances that serve a request, or wait for their next one.
+    pool: Arc<Pool>,
+    /// For those that wait.
     idle: Arc<Places>,
 }
 
@@ -88,6 +89,7 @@ impl Host {
         clock::tick(&engine).map_err(|error| HostError(error.to_string()))?;
         Ok(Arc::new(Self {
             engine,
+            pool: Pool::new(settings.instances_max),
             idle: Places::new(settings.instances_max / IDLE_SHARE),
             settings,
             code: Mutex::default(),
@@ -122,6 +124,7 @@ impl Host {
             name: source.name,
             grants: source.grants,
             limits: source.limits,
+            lines: Profile::lines(),
         });
         let manifest = describe(&pre, &profile).map_err(|failure| LoadError::Describe {
             plugin: plugin.clone(),
@@ -139,6 +142,7 @@ impl Host {
             }
         }
         let places = Places::new(profile.limits.concurrency);
+        let share = self.pool.share(profile.limits.concurrency);
         Ok(Arc::new(Plugin {
             profile,
             manifest,
@@ -152,8 +156,9 @@ impl Host {
             instances: source.instances,
             circuits: source.breaker.as_ref().map(Circuits::new),
             places,
+            share: Some(share),
             idle: self.idle.clone(),
-            complaints: Throttle::default(),
+            complaints: Plugin::complaints(),
         }))
     }
 
@@ -311,7 +316,10 @@ fn config(settings: &Settings) -> Config {
     const CORE_INSTANCES_MAX: u32 = 64;
     const MEMORIES_MAX: u32 = 4;
     const TABLES_MAX: u32 = 4;
-    let instances = settings.instances_max;
+    // Those that are only asked what they are, or whether they take their
+    // settings, must not have to wait for requests.
+    const LOADING_MAX: u32 = 64;
+    let instances = settings.instances_max.saturating_add(LOADING_MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))

@@ -1,5 +1,8 @@
-//! Places of which there is a fixed number: inside a plugin, and in the pool for
-//! instances that wait.
+//! Places of which there is a fixed number: inside a plugin, in the pool of
+//! instances, and among those of them that wait.
+//!
+//! Of the pool, each plugin has a few places for itself and shares the others.
+//! So one that takes all it can get never leaves another without any.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Debug)]
 pub(crate) struct Places {
     taken: AtomicU32,
-    max: u32,
+    max: AtomicU32,
 }
 
 /// A place that is taken until this is dropped.
@@ -16,8 +19,10 @@ pub(crate) struct Place(Arc<Places>);
 
 impl Places {
     pub(crate) fn new(max: u32) -> Arc<Self> {
-        let taken = AtomicU32::new(0);
-        Arc::new(Self { taken, max })
+        Arc::new(Self {
+            taken: AtomicU32::new(0),
+            max: AtomicU32::new(max),
+        })
     }
 
     pub(crate) fn taken(&self) -> u32 {
@@ -28,13 +33,82 @@ impl Places {
         let before = self.taken.fetch_add(1, Ordering::Relaxed);
         // It is given back also when it is refused right here.
         let place = Place(self.clone());
-        (before < self.max).then_some(place)
+        (before < self.max.load(Ordering::Relaxed)).then_some(place)
+    }
+
+    /// Takes so many out of use, unless fewer than `left_min` would be left.
+    fn shrink(&self, by: u32, left_min: u32) -> bool {
+        let smaller = |max: u32| max.checked_sub(by).filter(|left| *left >= left_min);
+        let order = Ordering::Relaxed;
+        self.max.fetch_update(order, order, smaller).is_ok()
+    }
+
+    fn grow(&self, by: u32) {
+        self.max.fetch_add(by, Ordering::Relaxed);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The places for instances of all plugins.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    shared: Arc<Places>,
+    /// How many each plugin has for itself.
+    own: u32,
+    /// What is not given to single ones.
+    shared_min: u32,
+}
+
+/// A plugin has this part of the pool for itself,
+const OWN_SHARE: u32 = 64;
+/// as long as no more than this part of it is given away like that.
+const SHARED_SHARE: u32 = 2;
+
+impl Pool {
+    pub(crate) fn new(instances_max: u32) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Places::new(instances_max),
+            own: instances_max / OWN_SHARE,
+            shared_min: instances_max / SHARED_SHARE,
+        })
+    }
+
+    /// The share of a plugin that never has more than `most` instances at once.
+    pub(crate) fn share(self: &Arc<Self>, most: u32) -> Share {
+        let own = self.own.min(most);
+        let is_given = self.shared.shrink(own, self.shared_min);
+        Share {
+            pool: self.clone(),
+            own: if is_given { own } else { 0 },
+            places: Places::new(if is_given { own } else { 0 }),
+        }
+    }
+}
+
+/// What a plugin can have of the pool.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pool: Arc<Pool>,
+    own: u32,
+    places: Arc<Places>,
+}
+
+impl Share {
+    /// A place for one instance.
+    pub(crate) fn take(&self) -> Option<Place> {
+        self.places.take().or_else(|| self.pool.shared.take())
+    }
+}
+
+impl Drop for Share {
+    /// All instances of a plugin are gone before it is.
+    fn drop(&mut self) {
+        self.pool.shared.grow(self.own);
     }
 }
 
@@ -55,5 +129,40 @@ mod tests {
             }
             assert_eq!(places.taken(), 0);
         }
+    }
+
+    /// How many places a plugin gets while it holds all of them.
+    fn fill(share: &Share) -> Vec<Place> {
+        std::iter::from_fn(|| share.take()).collect()
+    }
+
+    #[test]
+    fn a_plugin_that_takes_all_it_can_get_leaves_the_others_their_own() {
+        let pool = Pool::new(128);
+        let (greedy, other, small) = (pool.share(256), pool.share(256), pool.share(1));
+        let held = fill(&greedy);
+        assert_eq!(held.len(), 128 - 2 - 1);
+        assert_eq!(fill(&other).len(), 2);
+        assert_eq!(fill(&small).len(), 1);
+        drop(held);
+        assert_eq!(fill(&other).len(), 128 - 2 - 1);
+        // What a plugin had for itself is there for all when it is gone.
+        drop((greedy, small));
+        assert_eq!(fill(&other).len(), 128);
+    }
+
+    #[test]
+    fn half_of_the_pool_is_never_given_to_single_plugins() {
+        let pool = Pool::new(128);
+        let shares: Vec<_> = (0..100).map(|_| pool.share(256)).collect();
+        let own = shares.iter().filter(|share| share.own > 0).count();
+        assert_eq!(own, 32);
+        assert_eq!(fill(&shares[99]).len(), 64);
+        drop(shares);
+        assert_eq!(fill(&pool.share(0)).len(), 128);
+        // A small pool has nothing to give away.
+        let small = Pool::new(8);
+        let (one, _two) = (small.share(256), small.share(256));
+        assert_eq!(fill(&one).len(), 8);
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind, FailurePolicy};
 use crate::host;
 use crate::limits::{Grant, Grants, Instances, Limits};
-use crate::places::{Place, Places};
+use crate::places::{Place, Places, Share};
 use crate::reach::{Reach, Services};
 use crate::state::{Outside, Phase, Profile, State};
 use crate::throttle::Throttle;
@@ -234,6 +234,8 @@ pub struct Plugin {
     pub(crate) circuits: Option<Circuits>,
     /// For the calls that are inside it.
     pub(crate) places: Arc<Places>,
+    /// For its instances. There is none where there is no code.
+    pub(crate) share: Option<Share>,
     /// For instances of all plugins of the host that wait for a request.
     pub(crate) idle: Arc<Places>,
     /// Of the lines that tell that it failed.
@@ -294,6 +296,7 @@ impl Plugin {
                 grants: Grants::new(),
                 limits,
                 reach: Reach::none(),
+                lines: Profile::lines(),
             }),
             manifest: Manifest {
                 name: name.to_owned(),
@@ -308,9 +311,15 @@ impl Plugin {
             on_failure,
             instances: Instances::Fresh,
             circuits: None,
+            share: None,
             idle: Places::new(0),
-            complaints: Throttle::default(),
+            complaints: Self::complaints(),
         }))
+    }
+
+    /// A few lines a second tell enough.
+    pub(crate) fn complaints() -> Throttle {
+        Throttle::new(5, 5)
     }
 
     /// Why it cannot run, if it cannot.
@@ -377,6 +386,17 @@ impl Plugin {
         }
     }
 
+    /// Takes a place for an instance.
+    pub(crate) fn make_room(&self) -> Result<Place, Failure> {
+        let place = self.share.as_ref().and_then(Share::take);
+        place.ok_or_else(|| {
+            Failure::new(
+                FailureKind::Overload,
+                "there are as many instances of plugins as there can be",
+            )
+        })
+    }
+
     /// Takes a place inside the plugin.
     pub(crate) fn admit(&self) -> Result<Place, Failure> {
         self.places.take().ok_or_else(|| {
@@ -414,6 +434,8 @@ pub(crate) struct Instance {
     /// What one call may take.
     pub(crate) budget: Budget,
     guest: bindings::Plugin,
+    /// In the pool. Only those that are loading have none.
+    pub(crate) place: Option<Place>,
 }
 
 impl Instance {
@@ -435,6 +457,7 @@ impl Instance {
                 store,
                 budget,
                 guest,
+                place: None,
             }),
             Err(error) => {
                 let mut failure = Failure::of(&error, store.data().memory.refused);

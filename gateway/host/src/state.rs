@@ -21,6 +21,7 @@ use crate::clock::{Budget, Clock};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
 use crate::reach::{Reach, Scenery};
+use crate::throttle::Throttle;
 use crate::witness::Witness;
 
 /// What is known of a request before any policy has seen it.
@@ -92,6 +93,18 @@ pub(crate) struct Profile {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) reach: Reach,
+    /// Of the lines that all its instances log.
+    pub(crate) lines: Throttle,
+}
+
+impl Profile {
+    /// So many lines of one plugin are written in a second, and twice as many
+    /// after some quiet.
+    const LINES_PER_SECOND: u32 = 100;
+
+    pub(crate) fn lines() -> Throttle {
+        Throttle::new(Self::LINES_PER_SECOND, 2 * Self::LINES_PER_SECOND)
+    }
 }
 
 /// What a plugin reaches beyond its request, the same for all plugins of a chain.
@@ -316,6 +329,10 @@ impl State {
             .checked_sub(len)
             .ok_or_else(|| Failure::new(FailureKind::Output, "more output than the limit"))?;
         Ok(())
+    }
+
+    pub(crate) fn phase_name(&self) -> &'static str {
+        self.call.as_ref().map_or("start", |call| call.phase.name())
     }
 
     pub(crate) fn request_id(&self) -> &str {

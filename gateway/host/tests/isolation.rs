@@ -5,7 +5,7 @@ mod guest;
 
 use std::time::Duration;
 
-use guest::{Guest, chain, chain_on, code, constants, decide, facts, facts_from, resource};
+use guest::{Guest, chain, chain_on, code, constants, facts, facts_from, resource};
 use host::{Breaker, Host, Settings};
 
 /// Crashes where this header is sent.

@@ -236,6 +236,9 @@ impl Admin {
                 metrics::gauge!("sluice_drive_state", "drive" => drive.name.clone(), "state" => state_name(state)).set(here);
             }
         }
+        if let Some(reloader) = self.reloader.upgrade() {
+            reloader.generation().chain.show_instances();
+        }
         self.metrics.render()
     }
 }

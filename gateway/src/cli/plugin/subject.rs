@@ -34,6 +34,8 @@ impl Subject {
             services: Services::default(),
             limits: Limits::default(),
             on_failure: FailurePolicy::default(),
+            // What it does wrong shall be seen every time.
+            breaker: None,
             instances,
         });
         Ok(Self {
@@ -44,9 +46,9 @@ impl Subject {
     }
 
     pub(super) fn digest(&self) -> String {
-        let digest = self.plugin.digest();
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256:{hex}")
+        // What is a subject was loaded.
+        let digest = self.plugin.digest().unwrap_or_default();
+        format!("sha256:{}", s3::encode::hex(&digest))
     }
 
     /// What a configuration says of it, for somebody to paste and complete.
