@@ -24,6 +24,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ("auth", "plugins/auth"),
     ("ip-allow-list", "plugin-sdk/examples/ip-allow-list"),
     ("jwt-bearer", "plugin-sdk/examples/jwt-bearer"),
+    ("legal-notice", "tests/plugins/legal-notice"),
     ("location", "plugins/location"),
     ("rate-limit", "plugin-sdk/examples/rate-limit"),
     ("require-tag", "plugin-sdk/examples/require-tag"),

@@ -13,3 +13,4 @@ mod multipart;
 mod objects;
 mod plugins;
 mod routing;
+mod sub_resources;
