@@ -6,10 +6,13 @@
 mod chain;
 mod client;
 mod floor;
+mod native;
+mod policies;
 mod reload;
 mod report;
 mod s3;
 mod storage;
+mod throughput;
 
 use std::fs;
 use std::path::PathBuf;
@@ -67,8 +70,9 @@ pub(crate) async fn run(
     let folder = Scratch::new(folder)?;
     let mut report = Report::default();
     if groups.contains(&Group::Chain) {
-        chain::measure(effort, &mut report)?;
+        chain::measure(effort, &folder.0, &mut report)?;
         reload::measure(effort, &folder.0, &mut report).await?;
+        throughput::measure(effort, &folder.0, &mut report).await?;
     }
     if groups.contains(&Group::Storage) || groups.contains(&Group::S3) {
         floor::disk(effort, &folder.0, &mut report)?;

@@ -67,6 +67,23 @@ impl std::fmt::Debug for Running {
 
 /// Opens the drives, loads the plugins, binds the listeners, and serves.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    start_with(config, |policy| policy).await
+}
+
+/// The same, but that no plugin is asked and everything is permitted: what the
+/// cost of plugins is measured against.
+pub(crate) async fn start_open(config: &Config) -> Result<Running, StartError> {
+    let open = |policy| Policy {
+        chain: Chain::open(),
+        ..policy
+    };
+    start_with(config, open).await
+}
+
+async fn start_with(
+    config: &Config,
+    change: impl FnOnce(Policy) -> Policy,
+) -> Result<Running, StartError> {
     let metrics = recorder()?;
     config.check_files()?;
     Report::of(check_tls(config).collect())?;
@@ -92,7 +109,13 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let host = Host::new(host::Settings::default())?;
     let stamps = Stamps::of(config.reloaded_files());
     let (policy, store) = load(&host, config, Arc::clone(&accounts))?;
-    let first = Generation::new(1, config.clone(), policy, accounts, Arc::clone(&store));
+    let first = Generation::new(
+        1,
+        config.clone(),
+        change(policy),
+        accounts,
+        Arc::clone(&store),
+    );
     let journal = Journal::open(&config.decisions).map_err(|error| {
         let path = config.decisions.file.clone().unwrap_or_default();
         StartError::Decisions { path, error }

@@ -125,6 +125,8 @@ pub struct Chain {
     /// What S3 does not have, and by its number in this list the link that serves it.
     sub_resources: Vec<SubResource>,
     servants: Vec<usize>,
+    /// Everything is permitted.
+    pub(crate) open: bool,
 }
 
 impl Chain {
@@ -248,19 +250,31 @@ impl Chain {
             claimants,
             sub_resources,
             servants: servants.into_iter().map(|(link, _)| link).collect(),
+            open: false,
         }))
     }
 
     /// A chain without plugins: it permits nothing.
     pub fn empty() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::without_plugins(false))
+    }
+
+    /// A chain without plugins that permits everything, to whomever: what the cost
+    /// of plugins is measured against.
+    pub fn open() -> Arc<Self> {
+        Arc::new(Self::without_plugins(true))
+    }
+
+    fn without_plugins(open: bool) -> Self {
+        Self {
+            open,
             links: Vec::new(),
             outside: Outside::none(),
             uses: Vec::new(),
             claimants: Vec::new(),
             sub_resources: Vec::new(),
             servants: Vec::new(),
-        })
+        }
     }
 
     /// All steps that the chain was built from, in order.

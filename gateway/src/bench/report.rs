@@ -57,11 +57,13 @@ impl Row {
             floor,
             ratio,
         } = self;
+        // Three digits tell enough of a small figure.
+        let digits = if *value < 10.0 { 3 } else { 1 };
         match (floor, ratio) {
             (Some(floor), Some(ratio)) => {
-                println!("{name:<28} {value:>12.1} {unit:<10} {ratio:>6.2} x {floor}");
+                println!("{name:<28} {value:>12.digits$} {unit:<10} {ratio:>6.2} x {floor}");
             }
-            _ => println!("{name:<28} {value:>12.1} {unit:<10}"),
+            _ => println!("{name:<28} {value:>12.digits$} {unit:<10}"),
         }
     }
 }

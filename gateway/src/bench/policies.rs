@@ -1,0 +1,139 @@
+//! The chains that are measured: as an operator writes them, of plugins that are
+//! bundled or among the examples of the SDK.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Overrides};
+
+use super::BoxError;
+use super::client::Credentials;
+
+/// Components that are not in the binary's catalogue of bundled plugins.
+const COMPONENTS: &[(&str, &[u8])] = &[
+    (
+        "endless",
+        include_bytes!("../../../plugins/dist/endless.wasm"),
+    ),
+    (
+        "ip-allow-list",
+        include_bytes!("../../../plugins/dist/ip-allow-list.wasm"),
+    ),
+    (
+        "rate-limit",
+        include_bytes!("../../../plugins/dist/rate-limit.wasm"),
+    ),
+    (
+        "require-tag",
+        include_bytes!("../../../plugins/dist/require-tag.wasm"),
+    ),
+];
+
+/// A use of a plugin, as the configuration writes it.
+#[derive(Clone, Copy)]
+pub(super) struct Use {
+    plugin: &'static str,
+    source: &'static str,
+    grants: &'static str,
+    pub(super) settings: &'static str,
+}
+
+pub(super) const AUTH: Use = Use {
+    plugin: "auth",
+    source: "builtin:auth",
+    grants: "[identity, clock]",
+    settings: "{}",
+};
+
+pub(super) const ACL: Use = Use {
+    plugin: "acl",
+    source: "builtin:acl",
+    grants: "[documents, directory]",
+    settings: "{}",
+};
+
+pub(super) const LOCATION: Use = Use {
+    plugin: "location",
+    source: "builtin:location",
+    grants: "[]",
+    settings: "{}",
+};
+
+pub(super) const REQUIRE_TAG: Use = Use {
+    plugin: "require-tag",
+    source: "file:require-tag.wasm",
+    grants: "[]",
+    settings: r#"{"key": "team"}"#,
+};
+
+pub(super) const IP_ALLOW_LIST: Use = Use {
+    plugin: "ip-allow-list",
+    source: "file:ip-allow-list.wasm",
+    grants: "[]",
+    settings: r#"{"allow": ["127.0.0.0/8", "::1"]}"#,
+};
+
+pub(super) const RATE_LIMIT: Use = Use {
+    plugin: "rate-limit",
+    source: "file:rate-limit.wasm",
+    grants: "[counters]",
+    settings: r#"{"requests": 1000000000}"#,
+};
+
+/// Never answers.
+pub(super) const ENDLESS: Use = Use {
+    plugin: "endless",
+    source: "file:endless.wasm",
+    grants: "[]",
+    settings: "{}",
+};
+
+pub(super) const DEFAULT: &[Use] = &[AUTH, ACL, LOCATION];
+pub(super) const FIVE: &[Use] = &[AUTH, ACL, REQUIRE_TAG, IP_ALLOW_LIST, RATE_LIMIT];
+
+/// A folder with the components, in which configurations can be written.
+pub(super) struct Policies {
+    folder: PathBuf,
+    overrides: Overrides,
+}
+
+impl Policies {
+    pub(super) fn new(folder: &Path, credentials: &Credentials) -> Result<Self, BoxError> {
+        for (name, component) in COMPONENTS {
+            fs::write(folder.join(name).with_extension("wasm"), component)?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            overrides: Overrides {
+                data: Some(folder.join("data")),
+                listen: Some("127.0.0.1:0".parse()?),
+                ..credentials.overrides()
+            },
+        })
+    }
+
+    /// The configuration with this chain; `instances` is `fresh` or `reuse`.
+    pub(super) fn config(&self, uses: &[Use], instances: &str) -> Result<Config, BoxError> {
+        let catalogue: BTreeSet<_> = uses
+            .iter()
+            .map(|Use { plugin, source, grants, .. }| {
+                format!("  {plugin}: {{source: \"{source}\", grants: {grants}, instances: {instances}}}\n")
+            })
+            .collect();
+        let mut text = "version: 1\nplugins:\n".to_owned();
+        text.extend(catalogue);
+        text.push_str("chain:\n");
+        for Use {
+            plugin, settings, ..
+        } in uses
+        {
+            text.push_str(&format!("  - {{use: {plugin}, settings: {settings}}}\n"));
+        }
+        let file = self.folder.join("bench.yaml");
+        fs::write(&file, text)?;
+        let mut config = Config::load_with(&file, &self.overrides)?;
+        config.admin = None;
+        Ok(config)
+    }
+}
