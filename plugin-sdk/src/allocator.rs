@@ -94,8 +94,7 @@ impl Line {
 // SAFETY: a piece is handed out once until it is given back: it comes from the
 // untouched memory, or is taken from its list. It lies within the linear memory,
 // because `grow` said so. It is aligned, because the untouched memory is cut at
-// multiples of the alignment, and what is aligned to more than `PIECE_LEN_MIN`
-// is never taken from a list.
+// multiples of the alignment, and what is taken from a list is looked at.
 unsafe impl GlobalAlloc for Line {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -104,7 +103,9 @@ unsafe impl GlobalAlloc for Line {
         };
         let free = self.free(piece_len);
         let piece: *mut u8 = std::ptr::with_exposed_provenance_mut(free.get());
-        if piece.is_null() || layout.align() > PIECE_LEN_MIN {
+        // What was given back with this alignment is found again, so that a reused
+        // instance does not grow.
+        if piece.is_null() || !piece.addr().is_multiple_of(layout.align()) {
             return self.take(piece_len, layout.align());
         }
         // SAFETY: whoever gave the piece back left the address of the one before

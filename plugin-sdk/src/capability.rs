@@ -7,6 +7,7 @@ pub mod documents {
     pub use crate::bindings::sluice::policy::types::Scope;
     use crate::host::documents as host;
 
+    /// One document of this plugin, where there is one.
     pub fn get(scope: Scope, name: &str) -> Option<Vec<u8>> {
         host::get(scope, name)
     }
@@ -61,10 +62,12 @@ pub mod directory {
     use crate::host::directory as host;
     use crate::verdict::Account;
 
+    /// The account with this canonical user id.
     pub fn by_id(id: &str) -> Option<Account> {
         host::by_id(id)
     }
 
+    /// The account with this e-mail address.
     pub fn by_email(email: &str) -> Option<Account> {
         host::by_email(email)
     }
@@ -201,6 +204,7 @@ pub mod log {
     pub use crate::bindings::sluice::policy::log::Level;
     use crate::host::log as host;
 
+    /// Says a line; control characters are escaped.
     pub fn log(level: Level, message: &str) {
         host::log(level, message);
     }

@@ -19,32 +19,22 @@
 //!
 //! [dependencies]
 //! sluice-plugin = { path = "../plugin-sdk" }
-//! serde = { version = "1", features = ["derive"] }
 //! ```
 //!
-//! `src/lib.rs`, the whole plugin:
+//! `src/lib.rs`, the whole plugin and a test:
 //! ```
 //! use sluice_plugin::prelude::*;
 //!
 //! /// Uploads must carry a tag.
-//! #[derive(serde::Deserialize)]
-//! #[serde(deny_unknown_fields)]
-//! pub struct RequireTag {
+//! #[derive(Settings)]
+//! struct RequireTag {
+//!     /// The tag.
+//!     #[setting(min_len = 1)]
 //!     key: String,
 //! }
 //!
-//! export!(RequireTag);
-//!
+//! #[plugin(operations = [PutObject, CreateMultipartUpload])]
 //! impl Plugin for RequireTag {
-//!     fn manifest() -> Manifest {
-//!         Manifest::new("require-tag", env!("CARGO_PKG_VERSION"))
-//!             .on(Phase::Authorize, [Operation::PutObject, Operation::CreateMultipartUpload])
-//!     }
-//!
-//!     fn configure(settings: Settings<'_>) -> Result<Self, String> {
-//!         settings.parse()
-//!     }
-//!
 //!     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
 //!         match request.tags().get(&self.key) {
 //!             Some(value) if !value.is_empty() => Vote::Abstain,
@@ -53,20 +43,25 @@
 //!     }
 //! }
 //!
-//! // In your tests: no gateway, no Wasm.
-//! use sluice_plugin::testing;
-//! let plugin = RequireTag::configure(Settings::from_json(r#"{"key": "team"}"#)).unwrap();
-//! let upload = testing::Request::put("bucket", "key");
-//! assert!(matches!(upload.authorize(&plugin), Vote::Deny(_)));
-//! let tagged = upload.header("x-amz-tagging", "team=storage");
-//! assert_eq!(tagged.authorize(&plugin), Vote::Abstain);
+//! # /*
+//! #[test]
+//! # */
+//! fn an_upload_needs_the_tag() {
+//!     use sluice_plugin::testing;
+//!     let plugin = RequireTag::configure(Settings::from_json(r#"{"key": "team"}"#)).unwrap();
+//!     let upload = testing::Request::put("bucket", "key");
+//!     assert!(matches!(upload.authorize(&plugin), Vote::Deny(_)));
+//!     let tagged = upload.header("x-amz-tagging", "team=storage");
+//!     assert_eq!(tagged.authorize(&plugin), Vote::Abstain);
+//! }
+//! # an_upload_needs_the_tag();
 //! ```
 //!
-//! Build the component, in a checkout of sluice:
+//! `cargo test` runs it: no gateway, no Wasm. In a checkout of sluice
 //! ```text
 //! cargo run -p plugins-build -- --crate path/to/require-tag --out require_tag.wasm
 //! ```
-//! and use it:
+//! makes the component, and this uses it:
 //! ```yaml
 //! plugins:
 //!   require-tag: {source: "file:require_tag.wasm"}
@@ -78,33 +73,123 @@
 //!     settings: {key: team}
 //! ```
 //!
-//! # What to know
+//! # Phases
+//!
+//! A plugin takes part in the phases whose methods it has.
+//!
+//! | method | asks | asked |
+//! |---|---|---|
+//! | [`authenticate`](Plugin::authenticate) | who made this request? | until one plugin knows |
+//! | [`authorize`](Plugin::authorize) | may they do this? | once for each access |
+//! | [`prepare`](Plugin::prepare) | is it valid, and what is kept with it? | once, before anything is stored |
+//! | [`serve`](Plugin::serve) | what is the answer? | of what the plugin claims |
+//! | [`respond`](Plugin::respond) | which headers does the response get? | also of an error |
 //!
 //! - **Votes.** One denial outweighs every permission, and an access that nobody
 //!   allows is denied. A plugin that only restricts abstains or denies, and never
 //!   allows.
-//! - **Accesses.** [`Plugin::authorize`] is asked once for each access of an
-//!   operation: a copy reads one object and writes another. Ask [`Access`] for
-//!   what is decided, and [`Request`] for what the client sent.
-//! - **Interests.** A plugin that is not concerned costs nothing, so name the
-//!   operations, headers and documents that concern it: see [`Interest`].
-//! - **Claims.** A plugin may own a sub-resource such as `?cors`:
-//!   [`Manifest::claims`] and [`Plugin::serve`].
+//! - **Accesses.** A copy reads one object and writes another, and DeleteObjects
+//!   deletes a thousand: each is an access. Ask [`Access`] for what is decided,
+//!   and [`Request`] for what the client sent.
+//! - **Refusals.** `deny(AccessDenied).because("..")` becomes what the phase
+//!   returns. [`Denial::with`] adds elements to the error document, and
+//!   [`Denial::custom`] has a code that S3 has not.
 //! - **State.** The value serves one request only, and lives up to the end of
-//!   [`Plugin::prepare`]: [`Plugin::serve`] and [`Plugin::respond`] are each asked
-//!   of a fresh one, so that nothing is held while a client is slow. What shall
-//!   outlive it is kept in [`documents`] of a bucket or an object.
-//! - **Capabilities.** The modules [`documents`], [`identity`], [`directory`] and
-//!   [`clock`] each need a grant in the configuration, if the plugin calls them.
+//!   `prepare`: `serve` and `respond` are each asked of a fresh one, so that
+//!   nothing is held while a client is slow. What shall outlive it is kept in
+//!   [`documents`] of a bucket or an object. With `instances: reuse` the value
+//!   serves many requests, so keep nothing of one of them in it.
 //! - **Failure.** A panic, an endless loop or too much memory ends the instance;
 //!   the request is refused. A panic's message is in the gateway's log.
-//! - **Cost.** A fresh instance should stay below ten microseconds: ask for
-//!   the one header you need, keep constants in the code and out of the settings.
-//! - **Building with plain cargo.** `plugins-build` needs no Wasm target, sets the
-//!   link arguments that keep an instance's memory small, and makes the module a
-//!   component. With a toolchain that has the target, the module alone is
-//!   `cargo build --target wasm32-unknown-unknown`.
+//!
+//! # Settings
+//!
+//! [`derive@Settings`] reads them, checks them and writes the schema that
+//! `sluice check --schema` shows. Checks that concern several fields go into
+//! `#[setting(check = ..)]`, and a type of one's own implements
+//! [`Setting`](setting::Setting).
+//!
+//! # Capabilities
+//!
+//! A plugin that calls one of these needs the grant of its name in the
+//! configuration; one that calls none needs none, and can do nothing but answer.
+//!
+//! | grant | module | what for |
+//! |---|---|---|
+//! | `documents` | [`documents`] | keep policy with buckets and objects |
+//! | `identity` | [`identity`] | verify signatures; also needed to say who made a request |
+//! | `directory` | [`directory`] | look accounts up |
+//! | `clock` | [`clock`] | know the time |
+//! | `counters` | [`counters`] | limit rates |
+//! | `secrets` | [`secrets`] | compute with keys that the plugin never sees |
+//! | `http` | [`mod@http`] | ask services that the operator named |
+//!
+//! The [`log`] is there without a grant: `info!("{} tags", tags)`.
+//!
+//! # Sub-resources
+//!
+//! A plugin may own a sub-resource of S3 such as `?cors`, or bring one that S3
+//! does not have. The gateway reads the body, at most 1 MiB, and keeps what the
+//! plugin attaches.
+//!
+//! ```
+//! use sluice_plugin::prelude::*;
+//!
+//! /// Buckets have a legal notice.
+//! #[derive(Settings)]
+//! struct LegalNotice;
+//!
+//! #[plugin(sub_resources = [bucket("legal-notice", [GetSubResource, PutSubResource])])]
+//! impl Plugin for LegalNotice {
+//!     fn serve(&self, request: &Request, _access: &Access) -> Result<Reply, Denial> {
+//!         if request.operation() == Operation::PutSubResource {
+//!             documents::put(Scope::Bucket, "notice", &request.body()?);
+//!             return Ok(Reply::new(204));
+//!         }
+//!         match documents::get(Scope::Bucket, "notice") {
+//!             Some(notice) => Ok(Reply::xml(notice)),
+//!             None => deny(NoSuchKey).because("the bucket has no legal notice"),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Testing
+//!
+//! [`testing::Request`] is a request that a test makes up; it answers for the
+//! capabilities as well. Tables of requests are kept in files: see
+//! [`testing::cases`], whose [`check_native`](testing::cases::check_native) runs
+//! them in `cargo test`. The same files run on the component, and must come out
+//! the same.
+//!
+//! # Cost
+//!
+//! A plugin that is not concerned costs nothing, so name the operations, headers
+//! and documents that concern it. A fresh instance should stay below ten
+//! microseconds: ask for the one header you need, and keep constants in the code
+//! and out of the settings.
+//!
+//! What an instance costs are the pages of memory that it touches. So the SDK
+//! brings its own allocator, and `plugins-build` links with a small stack that
+//! comes first. A library cannot set that for those who use it. To build with
+//! plain `cargo build --target wasm32-unknown-unknown`, say it yourself, in
+//! `.cargo/config.toml`; what comes out is a module, which `wasm-tools component
+//! new` makes a component.
+//! ```toml
+//! [target.wasm32-unknown-unknown]
+//! rustflags = ["-Clink-arg=-zstack-size=65536", "-Clink-arg=--stack-first", "-Clink-arg=--initial-memory=262144"]
+//! ```
+//!
+//! # Without macros, without Rust
+//!
+//! `#[plugin]` writes [`Plugin::manifest`] and [`Plugin::configure`], and says
+//! [`export!`]; all of it can be written by hand. Any language that makes
+//! components can do the same from `plugin-sdk/wit/policy.wit`, which is the
+//! whole contract.
 
+#![warn(missing_docs)]
+
+#[expect(missing_docs, reason = "the contract says what they are")]
 pub mod bindings;
 
 #[cfg(target_family = "wasm")]
@@ -158,9 +243,9 @@ pub use request::{Access, Request, Tags, form_decoded, hex_digit};
 /// assert_eq!(refused.unwrap_err(), "`waiting_mox` is not known; did you mean `waiting_max`?");
 /// ```
 ///
-/// A field is of any type that is a [`Setting`](crate::setting::Setting):
+/// A field is of any type that is a [`Setting`](setting::Setting):
 /// `bool`, integers, `f64`, `String`, `Duration` (as `100ms`, `5s`, `1m`, `2h`, `7d`),
-/// [`Size`](crate::setting::Size) (as `64KiB`), other types with this derive,
+/// [`Size`](setting::Size) (as `64KiB`), other types with this derive,
 /// and `Option`s and `Vec`s of them. Doc comments become the descriptions of the schema.
 ///
 /// | `#[setting(..)]` | on | what it says |
@@ -176,9 +261,9 @@ pub use request::{Access, Request, Tags, form_decoded, hex_digit};
 pub use sluice_plugin_macros::Settings;
 /// Makes a type the plugin of its crate: `#[plugin(..)]` on `impl Plugin for ..`.
 ///
-/// It writes [`Plugin::manifest`](crate::Plugin::manifest) from what it is
+/// It writes [`Plugin::manifest`] from what it is
 /// told and from the phases that the `impl` has; and
-/// [`Plugin::configure`](crate::Plugin::configure), unless that is there,
+/// [`Plugin::configure`], unless that is there,
 /// which reads the type itself from the settings. Name and version are those of
 /// the package. It says `export!`, too.
 ///
@@ -206,7 +291,7 @@ pub use sluice_plugin_macros::Settings;
 ///
 /// | argument | what it says |
 /// |---|---|
-/// | `operations = [..]` | concerned only in these [`Operation`](crate::Operation)s |
+/// | `operations = [..]` | concerned only in these [`Operation`]s |
 /// | `headers = [".."]`, `queries = [".."]` | only where one of these headers, or query parameters, is present |
 /// | `documents = [".."]` | only where the bucket has one of these documents |
 /// | `authorize(..)`, and so on | these conditions for this phase, in place of those above; a phase given twice is asked when either holds |

@@ -61,6 +61,7 @@ pub trait Plugin: Sized {
 pub struct Settings<'a>(&'a str);
 
 impl<'a> Settings<'a> {
+    /// The settings as the gateway gives them to [`Plugin::configure`].
     pub fn from_json(json: &'a str) -> Self {
         Self(json)
     }
@@ -102,12 +103,14 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// Whether the operator wrote no settings.
     pub fn is_empty(self) -> bool {
         matches!(self.0, "" | "{}" | "null")
     }
 }
 
 impl Manifest {
+    /// A plugin that is concerned by nothing yet.
     pub fn new(name: &str, version: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -125,6 +128,7 @@ impl Manifest {
         self.interest(Interest::in_phase(phase).operations(operations))
     }
 
+    /// Calls the plugin where these conditions hold, or those of another interest.
     pub fn interest(mut self, interest: Interest) -> Self {
         self.interests.push(interest);
         self
@@ -165,6 +169,7 @@ impl Manifest {
 }
 
 impl Interest {
+    /// Every request in this phase.
     pub fn in_phase(phase: Phase) -> Self {
         Self {
             phase,
@@ -206,6 +211,7 @@ impl Interest {
 }
 
 impl Reply {
+    /// An answer with this status and nothing in it.
     pub fn new(status: u16) -> Self {
         Self {
             status,
@@ -221,6 +227,7 @@ impl Reply {
         reply
     }
 
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

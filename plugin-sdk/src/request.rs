@@ -11,10 +11,12 @@ use types::{Action, Operation};
 pub struct Request(pub(crate) ());
 
 impl Request {
+    /// What the request asks for.
     pub fn operation(&self) -> Operation {
         request::operation()
     }
 
+    /// The method of HTTP, such as `PUT`.
     pub fn method(&self) -> String {
         request::method()
     }
@@ -51,18 +53,22 @@ impl Request {
         request::headers()
     }
 
+    /// The bucket that the request addresses.
     pub fn bucket(&self) -> Option<String> {
         request::bucket()
     }
 
+    /// The key of the object that it addresses, decoded.
     pub fn key(&self) -> Option<String> {
         request::key()
     }
 
+    /// The version that it addresses.
     pub fn version_id(&self) -> Option<String> {
         request::version_id()
     }
 
+    /// On whose behalf it is made; anonymous, until it is authenticated.
     pub fn principal(&self) -> Principal {
         request::principal()
     }
@@ -77,6 +83,7 @@ impl Request {
         request::secure()
     }
 
+    /// What the gateway and its log call this request.
     pub fn request_id(&self) -> String {
         request::request_id()
     }
@@ -97,18 +104,22 @@ impl Request {
 pub struct Access(pub(crate) ());
 
 impl Access {
+    /// What is to be done.
     pub fn action(&self) -> Action {
         access::action()
     }
 
+    /// The bucket that it is done to, or in.
     pub fn bucket(&self) -> Option<String> {
         access::bucket()
     }
 
+    /// The key of the object that it is done to.
     pub fn key(&self) -> Option<String> {
         access::key()
     }
 
+    /// The version that it is done to.
     pub fn version_id(&self) -> Option<String> {
         access::version_id()
     }
@@ -142,17 +153,20 @@ impl Tags {
         )
     }
 
+    /// The value of a tag; the first, where it is repeated.
     pub fn get(&self, key: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(have, _)| have == key)?;
         Some(value)
     }
 
+    /// The tags with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,6 +12,7 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// The code as S3 writes it.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -64,6 +65,7 @@ pub fn deny(code: Code) -> Denial {
 }
 
 impl Denial {
+    /// A refusal in S3's own words.
     pub fn new(code: Code) -> Self {
         Self {
             code: code.name().to_owned(),
@@ -122,6 +124,7 @@ impl<T> From<Denial> for Result<T, Denial> {
 }
 
 impl Principal {
+    /// The account, if it is one.
     pub fn account(&self) -> Option<&Account> {
         match self {
             Self::Account(account) => Some(account),
@@ -136,6 +139,7 @@ impl Principal {
 }
 
 impl Account {
+    /// Whether the account has a role.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|have| have == role)
     }

@@ -13,6 +13,7 @@ pub const DEPTH_MAX: usize = 16;
 pub enum Event<'a> {
     /// `<Name ..>`, also of an empty element, which an [`Event::End`] follows.
     Start(Tag<'a>),
+    /// The end of the document.
     End,
     /// What stands between two tags, unescaped; never only white space.
     Text(Cow<'a, str>),
@@ -42,6 +43,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Begins to read a document.
     pub fn new(document: &'a [u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(document).map_err(|_| Malformed)?;
         Ok(Self {
