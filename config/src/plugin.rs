@@ -39,6 +39,8 @@ pub struct Plugin {
     /// The SHA-256 that the code must have.
     pub digest: Option<[u8; 32]>,
     pub grants: BTreeSet<Grant>,
+    /// Where they are listed.
+    pub grants_place: Option<Place>,
     /// What it may call; some exactly where `http` is granted.
     pub endpoints: Vec<Endpoint>,
     /// What it may have computed with; some exactly where `secrets` is granted.
@@ -166,6 +168,7 @@ pub(crate) fn plugin(name: &str, value: &Value<'_>, base: &Path, data: &Path) ->
         source: source?,
         digest: digest?,
         grants: grants?,
+        grants_place: fields.get("grants").map(Value::place),
         endpoints: endpoints?,
         secrets: secrets?,
         limits: limits?,

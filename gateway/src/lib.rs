@@ -13,6 +13,7 @@ mod gateway;
 mod generation;
 mod meters;
 mod op;
+mod outbound;
 mod pipeline;
 mod policy;
 mod server;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use config::{Config, Diagnostic, OnStart, PluginFacts, PluginSource, Report};
 use host::{
-    Account, Chain, Credential, Directory, FailurePolicy, Host, Match, OnFailure, Plugin, Source,
-    Step, Time,
+    Account, BaseUrl, Chain, Credential, Directory, Endpoint, FailurePolicy, Host, Match,
+    OnFailure, Plugin, Services, Source, Step, Time,
 };
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::builtin;
 
@@ -189,6 +190,7 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
                 )
             })?,
         };
+    let services = services(plugin)?;
     let source = Source {
         name: plugin.name.clone(),
         component,
@@ -198,7 +200,7 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
             .iter()
             .filter_map(|grant| host::Grant::parse(grant.name()))
             .collect(),
-        services: host::Services::default(),
+        services,
         limits: host::Limits {
             cpu: plugin.limits.cpu,
             wall: plugin.limits.wall,
@@ -222,7 +224,11 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
     host.load(source).map_err(|error| {
         let help = match &error {
             host::LoadError::MissingGrant { grant, .. } => {
-                format!("add `{grant}` to the grants of this plugin, if you trust it with that")
+                let help = format!(
+                    "add `{grant}` to the grants of this plugin, if you trust it with that"
+                );
+                let place = plugin.grants_place.as_ref().unwrap_or(&plugin.place);
+                return Report::from(place.complain(error.to_string(), help));
             }
             host::LoadError::Digest { actual, .. } => {
                 format!("if this is the file you mean, write `digest: sha256:{actual}`")
@@ -238,6 +244,57 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
             ),
             ..complain(error.to_string(), help)
         }
+    })
+}
+
+/// What a plugin may call and have computed with, with every secret looked up.
+fn services(plugin: &config::Plugin) -> Result<Services, Report> {
+    let mut services = Services::default();
+    let mut complaints = Vec::new();
+    for secret in &plugin.secrets {
+        match secret.look_up() {
+            Ok(found) => {
+                let found = host::Secret::new(found.expose());
+                services.secrets.insert(secret.name.clone(), found);
+            }
+            Err(report) => complaints.extend(report.diagnostics),
+        }
+    }
+    for named in &plugin.endpoints {
+        match endpoint(named) {
+            Ok(endpoint) => drop(services.endpoints.insert(named.name.clone(), endpoint)),
+            Err(report) => complaints.extend(report.diagnostics),
+        }
+    }
+    Report::of(complaints)?;
+    Ok(services)
+}
+
+fn endpoint(endpoint: &config::Endpoint) -> Result<Endpoint, Report> {
+    let url = BaseUrl::parse(&endpoint.url.to_string()).map_err(|error| {
+        let help = "write `https://`, a host, and the beginning of the path";
+        endpoint.place.complain(error.to_string(), help)
+    })?;
+    let mut headers = HeaderMap::new();
+    for header in &endpoint.headers {
+        let odd = || {
+            let message = format!("`{}` is not a header that can be sent", header.name);
+            let help = "a value is one line of printable characters";
+            Report::from(header.place.complain(message, help))
+        };
+        let name: HeaderName = header.name.parse().map_err(|_| odd())?;
+        let value = HeaderValue::from_str(header.look_up()?.expose());
+        let mut value = value.map_err(|_| odd())?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(Endpoint {
+        url,
+        methods: endpoint.methods.clone(),
+        timeout: endpoint.timeout,
+        answer_len_max: endpoint.response,
+        private_addresses: endpoint.private_addresses,
+        headers,
     })
 }
 
