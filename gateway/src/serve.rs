@@ -19,6 +19,7 @@ use crate::decision::Journal;
 use crate::gateway::Gateway;
 use crate::generation::Generation;
 use crate::meters;
+use crate::outbound::Services;
 use crate::policy::{self, Accounts, Policy};
 use crate::reload::{Reloader, Stamps};
 use crate::server::admin::Admin;
@@ -106,7 +107,11 @@ async fn start_with(
         .map(Listener::local_addr)
         .collect::<io::Result<_>>()?;
 
-    let host = Host::new(host::Settings::default())?;
+    let host = Host::new(host::Settings {
+        outbound: Services::new(),
+        cache: config.plugin_cache.clone(),
+        ..host::Settings::default()
+    })?;
     let stamps = Stamps::of(config.reloaded_files());
     let (policy, store) = load(&host, config, Arc::clone(&accounts))?;
     let first = Generation::new(

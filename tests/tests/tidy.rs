@@ -115,6 +115,7 @@ fn each_boundary_is_in_the_manifests_too() {
         ("saphyr-parser", &["config"]),
         ("wit-bindgen", &["plugin-sdk"]),
         ("hyper", &["gateway", "tests"]),
+        ("reqwest", &["gateway"]),
         ("rustls", &["gateway", "tests"]),
         ("erasure", &["gateway"]),
         ("host", &["gateway", "gateway/trial", "tests"]),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
@@ -10,6 +11,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::PluginPre;
+use crate::cache::{Cache, Cached};
 use crate::capability;
 use crate::clock;
 use crate::failure::Failure;
@@ -36,6 +38,9 @@ pub struct Settings {
     pub component_len_max: usize,
     /// What leads plugins to the services that they may call.
     pub outbound: Arc<dyn Outbound>,
+    /// The folder of compiled code, which only its owner may write to. Without
+    /// one, everything is compiled at every start.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -47,6 +52,7 @@ impl Default for Settings {
             stack_len_max: 512 << 10,
             component_len_max: 64 << 20,
             outbound: Arc::new(Offline),
+            cache: None,
         }
     }
 }
@@ -60,6 +66,7 @@ pub struct Host {
     engine: Engine,
     settings: Settings,
     code: Mutex<HashMap<[u8; 32], Spot>>,
+    cache: Option<Cache>,
     /// By the name of the plugin. They outlive it for as long as they count.
     counts: Mutex<HashMap<String, Arc<Counts>>>,
     /// For instances that serve a request, or wait for their next one.
@@ -87,9 +94,18 @@ impl Host {
         let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
         let engine = Engine::new(&config(&settings)).map_err(failed)?;
         clock::tick(&engine).map_err(|error| HostError(error.to_string()))?;
+        let cache = settings.cache.as_deref().and_then(|path| {
+            let opened = Cache::open(path, &engine);
+            let complain = |error: &_| {
+                let path = path.display();
+                tracing::warn!("{path} cannot keep compiled code: {error}");
+            };
+            opened.inspect_err(complain).ok()
+        });
         Ok(Arc::new(Self {
             engine,
             pool: Pool::new(settings.instances_max),
+            cache,
             idle: Places::new(settings.instances_max / IDLE_SHARE),
             settings,
             code: Mutex::default(),
@@ -162,6 +178,11 @@ impl Host {
         }))
     }
 
+    /// What of the code was found on the disk.
+    pub fn cached(&self) -> Cached {
+        self.cache.as_ref().map(Cache::counts).unwrap_or_default()
+    }
+
     /// What the plugin of this name has counted.
     fn counts(&self, name: &str) -> Arc<Counts> {
         let now_ms = Time::Real.elapsed_ms();
@@ -210,8 +231,9 @@ impl Host {
         }
         // The compiler is large, and the bytes are anybody's: what makes it panic
         // is a plugin that cannot be loaded, and no reason to lose the gateway.
-        let compiled = catch_unwind(AssertUnwindSafe(|| {
-            Component::from_binary(&self.engine, component)
+        let compiled = catch_unwind(AssertUnwindSafe(|| match &self.cache {
+            Some(cache) => cache.code(&self.engine, digest, component),
+            None => Component::from_binary(&self.engine, component),
         }));
         let code =
             compiled.unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler gave up")))?;

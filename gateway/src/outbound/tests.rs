@@ -213,10 +213,10 @@ fn who_never_answers_is_not_waited_for_longer_than_the_deadline() {
 fn no_more_calls_are_on_their_way_than_the_limit() {
     let service = Service::start(None);
     let services = Services::new();
+    let deadline = Instant::now() + Duration::from_secs(3);
+    let call = service.call("127.0.0.1", true);
+    let send = || services.send(call.clone(), deadline);
     let outcomes = std::thread::scope(|scope| {
-        let deadline = Instant::now() + Duration::from_secs(3);
-        let call = service.call("127.0.0.1", true);
-        let send = || services.send(call.clone(), deadline);
         let calls: Vec<_> = (0..CALLS_MAX + 20).map(|_| scope.spawn(send)).collect();
         let mut outcomes = BTreeMap::new();
         for call in calls {
