@@ -59,6 +59,11 @@ const HELP: &[(&str, Kind, &str)] = &[
         "1 while a plugin is left alone in a phase because it failed again and again.",
     ),
     (
+        "sluice_plugin_cache_total",
+        Counter,
+        "Components that were to be loaded, by whether their compiled code was on the disk.",
+    ),
+    (
         "sluice_plugin_call_seconds",
         Histogram,
         "Time that plugins waited for a service.",

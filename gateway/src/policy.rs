@@ -190,7 +190,10 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
                 )
             })?,
         };
-    let services = services(plugin)?;
+    let services = services(plugin).map_err(|report| Unloaded {
+        report,
+        is_the_files: false,
+    })?;
     let source = Source {
         name: plugin.name.clone(),
         component,
@@ -222,27 +225,28 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
         },
     };
     host.load(source).map_err(|error| {
-        let help = match &error {
-            host::LoadError::MissingGrant { grant, .. } => {
-                let help = format!(
-                    "add `{grant}` to the grants of this plugin, if you trust it with that"
-                );
-                let place = plugin.grants_place.as_ref().unwrap_or(&plugin.place);
-                return Report::from(place.complain(error.to_string(), help));
-            }
-            host::LoadError::Digest { actual, .. } => {
-                format!("if this is the file you mean, write `digest: sha256:{actual}`")
-            }
-            _ => "look at the plugin that this names; it was not loaded".to_owned(),
+        let (place, help) = match &error {
+            host::LoadError::MissingGrant { grant, .. } => (
+                plugin.grants_place.as_ref().unwrap_or(&plugin.place),
+                format!("add `{grant}` to the grants of this plugin, if you trust it with that"),
+            ),
+            host::LoadError::Digest { actual, .. } => (
+                &plugin.place,
+                format!("if this is the file you mean, write `digest: sha256:{actual}`"),
+            ),
+            _ => (
+                &plugin.place,
+                "look at the plugin that this names; it was not loaded".to_owned(),
+            ),
         };
         Unloaded {
+            report: Report::from(place.complain(error.to_string(), help)),
             is_the_files: !matches!(
                 error,
                 host::LoadError::Name { .. }
                     | host::LoadError::MissingGrant { .. }
                     | host::LoadError::OpenAtRisk { .. }
             ),
-            ..complain(error.to_string(), help)
         }
     })
 }
