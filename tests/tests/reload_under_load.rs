@@ -20,11 +20,13 @@ const CLIENTS: u64 = 4;
 /// So often the code of the plugin is another, which has to be compiled.
 const CODE_EVERY: u64 = 100;
 
-/// By then everything has its size that grows to one.
-const WARM_AFTER: u64 = 200;
+/// By then everything has its size that grows to one: caches are full, and the
+/// allocator has as many arenas as there are threads.
+const WARM_AFTER: u64 = RELOADS / 2;
 
-/// Resident memory: 20 KiB for each reload since, less than a generation takes.
-const GROWTH_KIB_MAX: u64 = 16 * 1024;
+/// Resident memory, from then to the end: 8 KiB for each reload, a fraction of what
+/// a generation takes.
+const GROWTH_KIB_MAX: u64 = 4 * 1024;
 
 /// Those that the clients and the reloads have open, each once at a time, come and go.
 const DESCRIPTORS_MAX: usize = 8;
@@ -36,7 +38,8 @@ fn a_thousand_reloads_under_load_cost_no_request_no_wrong_verdict_and_no_memory(
     let asked = AtomicU64::new(2);
     let there = AtomicU64::new(2);
     let stop = AtomicBool::new(false);
-    let (mut warm, mut requests) = (Usage::now(), 0);
+    let first = Usage::now();
+    let (mut warm, mut requests) = (first, 0);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -76,7 +79,7 @@ fn a_thousand_reloads_under_load_cost_no_request_no_wrong_verdict_and_no_memory(
     assert!(status.text().contains("\"draining\": []"), "{status:?}");
 
     let end = Usage::now();
-    println!("{requests} requests; {warm:?} -> {end:?}");
+    println!("{requests} requests; {first:?} -> {warm:?} -> {end:?}");
     assert!(
         requests > RELOADS,
         "only {requests} requests were made meanwhile"
@@ -99,19 +102,24 @@ fn load(
 ) -> u64 {
     let mut connection = server.connect();
     let mut requests = 0;
-    let path = format!("/data/{client}");
+    // By the chain, and by what is inserted for a bucket.
+    let paths = [format!("/data/{client}"), format!("/special/{client}")];
     while !stop.load(Ordering::SeqCst) {
-        let oldest = there.load(Ordering::SeqCst);
-        let put = connection.send(&Request::put(&path, "no").signed(&ROOT));
-        let newest = asked.load(Ordering::SeqCst);
-        let decided = generation_of(&put.refused(403, "AccessDenied"));
-        assert!(
-            (oldest..=newest).contains(&decided),
-            "generation {decided} decided a request between {oldest} and {newest}"
-        );
+        for path in &paths {
+            let oldest = there.load(Ordering::SeqCst);
+            let put = connection.send(&Request::put(path, "no").signed(&ROOT));
+            let newest = asked.load(Ordering::SeqCst);
+            let decided = generation_of(&put.refused(403, "AccessDenied"));
+            assert!(
+                (oldest..=newest).contains(&decided),
+                "generation {decided} decided {path} between {oldest} and {newest}"
+            );
+        }
         let get = connection.send(&Request::get("/data/key").signed(&ROOT));
         assert_eq!(get.expect(200).body, b"content");
-        requests += 2;
+        let notice = connection.send(&Request::get(NOTICE).signed(&ROOT));
+        assert_eq!(notice.expect(200).text(), "All sales are vain.");
+        requests += 4;
     }
     requests
 }
@@ -126,19 +134,31 @@ fn generation_of(refused: &Reply) -> u64 {
 fn start() -> Server {
     let server = Server::start(&Settings::default());
     server.bucket("data");
+    server.bucket("special");
     server.object("/data/key", "content");
-    let component = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist/require-tag.wasm");
-    let mut component = fs::read(component).unwrap();
-    fs::write(server.data().join("0.wasm"), &component).unwrap();
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist");
+    let component = |name: &str| fs::read(dist.join(name).with_extension("wasm")).unwrap();
+    for name in ["legal-notice", "rate-limit"] {
+        let file = server.data().join(name).with_extension("wasm");
+        fs::write(file, component(name)).unwrap();
+    }
+    let mut require_tag = component("require-tag");
+    fs::write(server.data().join("0.wasm"), &require_tag).unwrap();
     // A custom section without content: other code, which does the same.
-    component.extend([0, 2, 1, b'x']);
-    fs::write(server.data().join("1.wasm"), &component).unwrap();
+    require_tag.extend([0, 2, 1, b'x']);
+    fs::write(server.data().join("1.wasm"), &require_tag).unwrap();
     server.edit(|text| text.to_owned() + &policy(2));
     server.reload().expect(200);
+    let notice = Request::put(NOTICE, "All sales are vain.").signed(&ROOT);
+    server.send(&notice).expect(200);
     server
 }
 
-/// Uploads need a tag that names the generation.
+const NOTICE: &str = "/data?legal-notice";
+
+/// Uploads need a tag that names the generation, by the chain or, in one bucket, by
+/// what is inserted there. The others have what a generation may leave behind: an
+/// instance that is reused, counters, a sub-resource with its documents.
 fn policy(generation: u64) -> String {
     let code = format!("{}.wasm", generation / CODE_EVERY % 2);
     format!(
@@ -146,11 +166,20 @@ fn policy(generation: u64) -> String {
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory]}}
   require-tag: {{source: 'file:{code}'}}
+  rate-limit: {{source: 'file:rate-limit.wasm', grants: [counters], instances: reuse}}
+  legal-notice: {{source: 'file:legal-notice.wasm', grants: [documents]}}
 chain:
   - use: auth
   - use: acl
   - use: require-tag
+    match: {{buckets: [data]}}
     settings: {{key: generation-{generation}}}
+  - use: rate-limit
+    settings: {{requests: 1000000000, window: 1s}}
+  - use: legal-notice
+buckets:
+  - match: [special]
+    insert: [{{after: acl, use: require-tag, settings: {{key: generation-{generation}}}}}]
 "
     )
 }

@@ -2,7 +2,8 @@
 //! load: no wrong verdict, no growth, and the other requests are none the worse.
 //!
 //! Twenty seconds of it are a test; `SLUICE_TEST_SOAK_SECONDS=600` makes it ten
-//! minutes. What was measured is printed.
+//! minutes, and holds the others to a stricter bound. What was measured is printed.
+//! A gateway with the same plugin is asked as its clients ask it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,8 +13,8 @@ mod guest;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use guest::{Guest, Image, LOOP, code, constant, constants, facts_with, resource};
@@ -21,13 +22,39 @@ use host::{
     Chain, Facts, FailurePolicy, Grant, Host, Instances, Limits, Match, Mode, Source, Step,
 };
 use serde_json::json;
+use sluice_tests::{Connection, OTHER, ROOT, Request, Server, Settings};
 
 /// What resident memory may grow by after the first tenth.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 
-/// The slowdown that others may see. It is printed as it was measured; what is
-/// asserted leaves room for a machine that is busy with other things.
-const P99_RATIO_MAX: f64 = 3.0;
+/// The slowdown that others may see, in a soak of this length. A short one leaves
+/// room for a machine that is busy with other things.
+fn p99_ratio_max(length: Duration) -> f64 {
+    match length {
+        length if length >= LONG => 1.2,
+        _ => 3.0,
+    }
+}
+
+/// However bad the plugin is, health answers within this time.
+const HEALTH_MAX: Duration = Duration::from_secs(2);
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// So much of the length is for the gateway.
+const GATEWAY_SHARE: u32 = 4;
+
+/// What is measured is that of the whole process, so there is one soak at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn length() -> Duration {
+    let seconds = std::env::var("SLUICE_TEST_SOAK_SECONDS");
+    Duration::from_secs(seconds.map_or(20, |seconds| seconds.parse().unwrap()))
+}
 
 /// Of so many requests, one is to the plugin that misbehaves.
 const BAD_SHARE: u64 = 8;
@@ -330,8 +357,8 @@ fn client(
 
 #[test]
 fn one_plugin_that_misbehaves_harms_no_other_request() {
-    let seconds = std::env::var("SLUICE_TEST_SOAK_SECONDS");
-    let length = Duration::from_secs(seconds.map_or(20, |seconds| seconds.parse().unwrap()));
+    let _alone = alone();
+    let length = length();
     let host = Host::new(host::Settings::default()).unwrap();
     let mut steps = good(&host);
     steps.push(bad().step(&host));
@@ -382,7 +409,98 @@ fn one_plugin_that_misbehaves_harms_no_other_request() {
     );
     assert!(misbehaved > 100, "{misbehaved}: it was hardly there");
     assert!(grown < GROWTH_KIB_MAX, "{grown} KiB more are resident");
-    assert!(ratio < P99_RATIO_MAX, "others are {ratio:.2} times as slow");
+    let ratio_max = p99_ratio_max(length);
+    assert!(
+        ratio < ratio_max,
+        "others are {ratio:.2} times as slow, and may be {ratio_max} times"
+    );
+}
+
+/// The plugin is enforced in one bucket, in shadow in another, and not asked in a
+/// third.
+fn gateway() -> Server {
+    let server = Server::start(&Settings::default());
+    for bucket in ["good", "watched", "bad"] {
+        server.bucket(bucket);
+        server.object(&format!("/{bucket}/key"), "content");
+    }
+    fs::write(server.data().join("bad.wasm"), bad().component()).unwrap();
+    server.edit(|text| {
+        text.to_owned()
+            + "plugins:
+  auth: {source: 'builtin:auth', grants: [identity, clock], limits: {cpu: 2s, wall: 60s}}
+  acl: {source: 'builtin:acl', grants: [documents, directory], limits: {cpu: 2s, wall: 60s}}
+  bad: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
+  watched: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
+chain:
+  - use: auth
+  - use: acl
+  - use: bad
+    match: {buckets: [bad]}
+  - use: watched
+    match: {buckets: [watched]}
+    mode: shadow
+"
+    });
+    server.reload().expect(200);
+    server
+}
+
+#[test]
+fn a_gateway_with_one_plugin_that_misbehaves_serves_the_other_buckets() {
+    let _alone = alone();
+    let (server, length) = (gateway(), length() / GATEWAY_SHARE);
+    let ends = Instant::now() + length;
+    let (mut asked, mut healthy) = (0_u64, 0_u64);
+    let (refused, passed) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut connection = server.connect();
+                while Instant::now() < ends {
+                    let reply = connection.send(&Request::get("/bad/key").signed(&ROOT));
+                    match reply.status {
+                        200 => passed.fetch_add(1, Ordering::Relaxed),
+                        // It refuses, or the gateway does in its place.
+                        403 | 503 => refused.fetch_add(1, Ordering::Relaxed),
+                        _ => panic!("{reply:?}"),
+                    };
+                    // What nobody allows it cannot allow, however it fails.
+                    let others = Request::get("/bad/key").signed(&OTHER);
+                    let status = connection.send(&others).status;
+                    assert!(matches!(status, 403 | 503), "{status}");
+                }
+            });
+        }
+        let mut connection = server.connect();
+        while Instant::now() < ends {
+            for path in ["/good/key", "/watched/key"] {
+                let reply = connection.send(&Request::get(path).signed(&ROOT));
+                assert_eq!(reply.expect(200).body, b"content", "{path}");
+                let others = connection.send(&Request::get(path).signed(&OTHER));
+                others.refused(403, "AccessDenied");
+                asked += 2;
+            }
+            let began = Instant::now();
+            let mut health = Connection::open(server.admin);
+            health.write(&Request::get("/health/live").bytes()).unwrap();
+            health.any_reply("GET", "health").unwrap().expect(200);
+            let took = began.elapsed();
+            assert!(took < HEALTH_MAX, "health answers after {took:?}");
+            healthy += 1;
+        }
+    });
+    let (refused, passed) = (refused.into_inner(), passed.into_inner());
+    let _ = writeln!(
+        io::stderr(),
+        "\nsoak of a gateway: {asked} right verdicts and {healthy} times healthy in {length:?}, \
+         while one plugin refused {refused} requests and let {passed} pass"
+    );
+    assert!(
+        asked > 100 && refused > 100,
+        "{asked}, {refused}: there was hardly any load"
+    );
+    assert!(passed > 0, "it never was in the mood to work");
 }
 
 fn resident_kib() -> u64 {

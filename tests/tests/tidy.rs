@@ -42,14 +42,16 @@ fn sources() -> Vec<Source> {
             let (path, name) = (entry.path(), entry.file_name());
             let kind = entry.file_type().expect("an entry has a type");
             let name = name.to_string_lossy();
+            // A work tree has `.git` as a file, and that names its place.
+            let generated = matches!(
+                &*name,
+                "target" | ".git" | "__pycache__" | "node_modules" | "sluice-data"
+            );
+            if generated {
+                continue;
+            }
             if kind.is_dir() {
-                let generated = matches!(
-                    &*name,
-                    "target" | ".git" | "__pycache__" | "node_modules" | "sluice-data"
-                );
-                if !generated {
-                    walk(root, &path, found);
-                }
+                walk(root, &path, found);
             } else if kind.is_file() {
                 let relative = path.strip_prefix(root).expect("it is below the root");
                 let path_text = relative.to_string_lossy().into_owned();
@@ -155,9 +157,12 @@ fn policy_is_not_in_the_core() {
         "CORSRule",
         "AllUsers",
     ];
-    for source in
-        rust().filter(|source| source.is_below("gateway/src/") || source.is_below("storage/"))
-    {
+    // What measures plugins asks about what they look at.
+    let core = |source: &Source| {
+        let gateway = source.is_below("gateway/src/") && !source.is_below("gateway/src/bench/");
+        gateway || source.is_below("storage/")
+    };
+    for source in rust().filter(core) {
         for (at, line) in source.code() {
             assert!(
                 !words.iter().any(|word| line.contains(word)),

@@ -7,10 +7,14 @@ mod buckets;
 mod copy;
 mod delete_objects;
 mod framing;
+#[path = "../../../gateway/host/tests/guest/mod.rs"]
+mod guest;
 mod http2_and_tls;
 mod listing;
 mod multipart;
 mod objects;
 mod plugins;
+mod response_headers;
 mod routing;
+mod services;
 mod sub_resources;
