@@ -73,6 +73,12 @@ pub enum Fault {
         "it is used for some principals only, and takes part in `authenticate`, which finds out who the principal is"
     )]
     Principals,
+    /// One request may be about several buckets, as a copy is, and whoever it was
+    /// found to come from holds for all of them.
+    #[error(
+        "it is used for some buckets or keys only, and takes part in `authenticate`, whose answer holds in all of them"
+    )]
+    Places,
     #[error("it failed when it read its settings: {0}")]
     Failed(Failure),
 }
@@ -122,9 +128,12 @@ pub struct Chain {
     uses: Vec<Use>,
     /// For every operation, by its number, the link that serves it.
     claimants: Vec<Option<usize>>,
-    /// What S3 does not have, and by its number in this list the link that serves it.
+    /// What S3 does not have, and by its number in this list the link that serves
+    /// it. What a step names that serves nothing, as it is off, in shadow or broken,
+    /// is reserved all the same: without the plugin, a request for it must not
+    /// become one for the whole bucket or object.
     sub_resources: Vec<SubResource>,
-    servants: Vec<usize>,
+    servants: Vec<Option<usize>>,
     /// Everything is permitted.
     pub(crate) open: bool,
 }
@@ -186,8 +195,10 @@ impl Chain {
         // By operation: which link, and which step that was.
         let mut claimants: Vec<Option<(usize, usize)>> = vec![None; Operation::ALL.len()];
         let mut sub_resources: Vec<SubResource> = Vec::new();
-        let mut servants: Vec<(usize, usize)> = Vec::new();
+        let mut servants: Vec<Option<(usize, usize)>> = Vec::new();
+        let mut reserved: Vec<SubResource> = Vec::new();
         for (number, step) in steps.into_iter().enumerate() {
+            reserved.extend_from_slice(&step.plugin.manifest().sub_resources);
             if step.mode == Mode::Off {
                 continue;
             }
@@ -221,16 +232,13 @@ impl Chain {
                     }
                 }
                 for own in &step.plugin.manifest().sub_resources {
-                    let is_same = |other: &SubResource| {
-                        other.name() == own.name() && other.scope() == own.scope()
-                    };
-                    let taken = sub_resources.iter().position(is_same);
-                    if let Some((_, by)) = taken.and_then(|taken| servants.get(taken)) {
+                    let taken = sub_resources.iter().position(|other| other.is_same(own));
+                    if let Some(Some((_, by))) = taken.and_then(|taken| servants.get(taken)) {
                         let name = own.name().to_owned();
                         errors.push(error(Fault::SubResource { name, by: *by }));
                     } else {
                         sub_resources.push(own.clone());
-                        servants.push((links.len(), number));
+                        servants.push(Some((links.len(), number)));
                     }
                 }
             }
@@ -239,17 +247,21 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let claimants = claimants
-            .into_iter()
-            .map(|claimant| claimant.map(|(link, _)| link))
-            .collect();
+        for own in reserved {
+            if !sub_resources.iter().any(|other| other.is_same(&own)) {
+                sub_resources.push(own);
+                servants.push(None);
+            }
+        }
+        let link_of = |servant: Option<(usize, usize)>| servant.map(|(link, _)| link);
+        let claimants = claimants.into_iter().map(link_of).collect();
         Ok(Arc::new(Self {
             links,
             outside,
             uses,
             claimants,
             sub_resources,
-            servants: servants.into_iter().map(|(link, _)| link).collect(),
+            servants: servants.into_iter().map(link_of).collect(),
             open: false,
         }))
     }
@@ -282,7 +294,8 @@ impl Chain {
         &self.uses
     }
 
-    /// What is served here besides the sub-resources of S3.
+    /// What is served here besides the sub-resources of S3, or would be if all its
+    /// plugins were asked.
     pub fn sub_resources(&self) -> &[SubResource] {
         &self.sub_resources
     }
@@ -301,7 +314,7 @@ impl Chain {
             .sub_resources
             .iter()
             .position(|own| own.name() == name && own.is_of(&head.target))?;
-        self.servants.get(own).copied()
+        self.servants.get(own).copied().flatten()
     }
 
     /// Shows how many calls are inside each plugin, how many may be, and how many
@@ -376,6 +389,11 @@ impl Link {
             .map_err(|failure| Fault::Manifest(failure.reason.into_owned()))?;
         if !step.matching.principals.is_empty() && concerns.arise(Phase::Authenticate) {
             return Err(Fault::Principals);
+        }
+        let is_local = !step.matching.buckets.is_empty() || !step.matching.prefixes.is_empty();
+        // What a shadow asserts holds nowhere.
+        if is_local && step.mode != Mode::Shadow && concerns.arise(Phase::Authenticate) {
+            return Err(Fault::Places);
         }
         let meters = Phase::ALL.map(|phase| {
             let plugin = plugin.name().to_owned();

@@ -9,11 +9,11 @@ mod guest;
 
 use std::sync::Arc;
 
-use guest::{Guest, People, constant};
+use guest::{Guest, People, constant, host};
 use host::{
     Chain, ChainError, FailurePolicy, Grant, LoadError, Mode, OnFailure, Phase, Plugin, Source,
 };
-use s3::Operation;
+use s3::{Operation, Scope};
 
 fn load(source: Source) -> Result<Arc<Plugin>, LoadError> {
     guest::host().load(source)
@@ -234,6 +234,76 @@ fn who_finds_out_the_principal_cannot_be_matched_by_it() {
             "step 1, plugin `test`: it is used for some principals only, and takes part in `authenticate`, which finds out who the principal is",
         ],
     );
+}
+
+#[test]
+fn who_finds_out_the_principal_does_so_in_all_buckets() {
+    let asserting = || Guest::new().authenticate(|image| constant(image.abstain()));
+    let everywhere = host::Match::default;
+    let buckets = || host::Match {
+        buckets: vec![host::Glob::parse("partner-*").unwrap()],
+        ..everywhere()
+    };
+    let prefixes = || host::Match {
+        prefixes: vec!["partner/".to_owned()],
+        ..everywhere()
+    };
+    let operations = || host::Match {
+        operations: vec![Operation::GetObject],
+        ..everywhere()
+    };
+    for (guest, is_faulty) in [
+        (asserting().matching(buckets()), true),
+        (asserting().matching(prefixes()), true),
+        // What a request is as a whole holds in all of it.
+        (asserting().matching(operations()), false),
+        (asserting().matching(buckets()).mode(Mode::Shadow), false),
+        (asserting().matching(buckets()).mode(Mode::Off), false),
+        (Guest::allowing().matching(buckets()), false),
+    ] {
+        let built = Chain::new(vec![guest.step(host())], Arc::new(People));
+        let fault = built.err().map(|mut errors| errors.remove(0).fault);
+        let is_places = matches!(fault, Some(host::Fault::Places));
+        assert_eq!(is_places, is_faulty, "{fault:?}");
+        assert_eq!(fault.is_some(), is_faulty, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_a_plugin_serves_is_reserved_while_it_serves_nothing() {
+    let own = |mode| {
+        Guest::new()
+            .sub_resource("legal-notice", Scope::Bucket, &[Operation::PutSubResource])
+            .mode(mode)
+    };
+    let picky = own(Mode::Enforce)
+        .configure(|image| constant(image.refusal("`key` is missing")))
+        .on_failure(FailurePolicy {
+            kinds: [(host::FailureKind::Settings, OnFailure::Deny)].into(),
+            ..FailurePolicy::default()
+        });
+    let head = |chain: &Chain, uri: &str| {
+        let request = http::Request::put(uri).header("host", "h").body(());
+        let (parts, ()) = request.unwrap().into_parts();
+        s3::Head::parse(&parts, &[], chain.sub_resources())
+    };
+    for (guests, is_served) in [
+        (vec![own(Mode::Enforce)], true),
+        (vec![own(Mode::Shadow)], false),
+        (vec![own(Mode::Off)], false),
+        (vec![picky], false),
+        (
+            vec![own(Mode::Off), own(Mode::Enforce), own(Mode::Shadow)],
+            true,
+        ),
+    ] {
+        let chain = guest::chain(&guests);
+        let named = head(&chain, "/abc?legal-notice").unwrap();
+        assert_eq!(named.operation, Operation::PutSubResource);
+        assert_eq!(chain.claims(&named), is_served);
+        let valued = head(&chain, "/abc?legal-notice=v1").unwrap_err();
+        assert_eq!(valued.code(), Some(s3::Code::InvalidArgument));
+    }
 }
 
 #[test]

@@ -88,6 +88,11 @@ impl SubResource {
         &self.operations
     }
 
+    /// Whether both have this name on the same kind of resource.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.scope == other.scope
+    }
+
     pub fn is_of(&self, target: &Target) -> bool {
         match target {
             Target::Service => false,

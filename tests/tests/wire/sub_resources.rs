@@ -173,7 +173,7 @@ fn whoever_may_not_change_a_bucket_may_not_change_what_plugins_bring_to_it() {
             .refused(403, "AccessDenied");
         server.send(&request()).refused(403, "AccessDenied");
         let tampered = Request::new(method, target).presigned(&ROOT);
-        let tampered = tampered.tampered("legal-notice", "legal-notice=x");
+        let tampered = tampered.tampered("legal-notice", "legal-notice&x-id=x");
         server.send(&tampered).refused(403, "SignatureDoesNotMatch");
         server
             .send(&request().expired(&ROOT))

@@ -174,7 +174,15 @@ pub(super) fn classify(
 fn named<'q>(query: &'q Query, more: &[SubResource]) -> Result<Option<&'q str>, Error> {
     let mut found = None;
     for (name, value) in query.iter() {
-        if is_known(name) || more.iter().any(|more| more.name() == name) {
+        let is_more = more.iter().any(|more| more.name() == name);
+        // Whoever does not serve it takes it for a parameter that means nothing,
+        // and the request for one of the whole resource.
+        if is_more && !value.is_empty() {
+            return Err(Error::new(Code::InvalidArgument)
+                .because("This sub-resource is named without a value.")
+                .argument("ResourceType", name));
+        }
+        if is_more || is_known(name) {
             match found.replace(name) {
                 Some(other) if other != name => {
                     return Err(Error::new(Code::InvalidArgument)

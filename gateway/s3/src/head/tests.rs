@@ -309,6 +309,14 @@ fn nothing_falls_through_to_the_plain_operation() {
         ("HEAD", "/abc?legal-notice", Code::MethodNotAllowed),
         ("PUT", "/abc/k?read-only", Code::MethodNotAllowed),
         ("GET", "/abc?legal-notice&acl", Code::InvalidArgument),
+        // Where nobody serves them, they would be parameters that mean nothing.
+        ("PUT", "/abc?legal-notice=v1", Code::InvalidArgument),
+        ("DELETE", "/abc?legal-notice=v1", Code::InvalidArgument),
+        (
+            "GET",
+            "/abc?legal-notice&legal-notice=v1",
+            Code::InvalidArgument,
+        ),
         // Unknown sub-resources.
         ("GET", "/abc?foo", Code::NotImplemented),
         ("GET", "/abc?foo=", Code::NotImplemented),
