@@ -25,8 +25,8 @@ use crate::state::{Outside, Phase, Profile, State, Time};
 /// The bounds of all plugins together.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Instances that may exist at once. Address space is reserved for them,
-    /// memory is not.
+    /// Instances that may exist at once; one with several memories counts as so
+    /// many. Address space is reserved for them, memory is not.
     pub instances_max: u32,
     /// What `Limits::memory` may be at most, in bytes.
     pub memory_max: usize,
@@ -85,6 +85,9 @@ const VERSION: &str = "0.1";
 /// Of so many instances, one may wait for its next request: the others are for
 /// those that run.
 const IDLE_SHARE: u32 = 4;
+
+/// How many memories a plugin may have, which are limited together.
+const MEMORIES_MAX: u32 = 4;
 
 /// The unit of a guest's memory.
 const PAGE: usize = 64 << 10;
@@ -158,7 +161,11 @@ impl Host {
             }
         }
         let places = Places::new(profile.limits.concurrency);
-        let share = self.pool.share(profile.limits.concurrency);
+        // Most have one.
+        let memories = code
+            .resources_required()
+            .map_or(MEMORIES_MAX, |needs| needs.num_memories);
+        let share = self.pool.share(profile.limits.concurrency, memories.max(1));
         Ok(Arc::new(Plugin {
             profile,
             manifest,
@@ -336,16 +343,17 @@ fn config(settings: &Settings) -> Config {
     // An interpreter is linked from more, and has components within that stand
     // for what it does not get here. Nothing of it is taken unless it is used.
     const CORE_INSTANCES_MAX: u32 = 64;
-    const MEMORIES_MAX: u32 = 4;
     const TABLES_MAX: u32 = 4;
     // Those that are only asked what they are, or whether they take their
     // settings, must not have to wait for requests.
     const LOADING_MAX: u32 = 64;
     let instances = settings.instances_max.saturating_add(LOADING_MAX);
+    let memories = LOADING_MAX.saturating_mul(MEMORIES_MAX);
+    let memories = settings.instances_max.saturating_add(memories);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))
-        .total_memories(instances)
+        .total_memories(memories)
         .total_tables(instances.saturating_mul(TABLES_MAX))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)

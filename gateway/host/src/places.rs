@@ -1,5 +1,6 @@
 //! Places of which there is a fixed number: inside a plugin, in the pool of
-//! instances, and among those of them that wait.
+//! instances, and among those of them that wait. In the pool, an instance takes
+//! a place for each of its memories.
 //!
 //! Of the pool, each plugin has a few places for itself and shares the others.
 //! So one that takes all it can get never leaves another without any.
@@ -13,9 +14,12 @@ pub(crate) struct Places {
     max: AtomicU32,
 }
 
-/// A place that is taken until this is dropped.
+/// One or more places that are taken until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Places>);
+pub(crate) struct Place {
+    of: Arc<Places>,
+    count: u32,
+}
 
 impl Places {
     pub(crate) fn new(max: u32) -> Arc<Self> {
@@ -30,10 +34,17 @@ impl Places {
     }
 
     pub(crate) fn take(self: &Arc<Self>) -> Option<Place> {
-        let before = self.taken.fetch_add(1, Ordering::Relaxed);
-        // It is given back also when it is refused right here.
-        let place = Place(self.clone());
-        (before < self.max.load(Ordering::Relaxed)).then_some(place)
+        self.take_many(1)
+    }
+
+    /// Takes so many at once, or none.
+    fn take_many(self: &Arc<Self>, count: u32) -> Option<Place> {
+        let before = self.taken.fetch_add(count, Ordering::Relaxed);
+        // They are given back also when they are refused right here.
+        let of = self.clone();
+        let place = Place { of, count };
+        let is_free = before.saturating_add(count) <= self.max.load(Ordering::Relaxed);
+        is_free.then_some(place)
     }
 
     /// Takes so many out of use, unless fewer than `left_min` would be left.
@@ -50,7 +61,7 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.of.taken.fetch_sub(self.count, Ordering::Relaxed);
     }
 }
 
@@ -78,13 +89,15 @@ impl Pool {
         })
     }
 
-    /// The share of a plugin that never has more than `most` instances at once.
-    pub(crate) fn share(self: &Arc<Self>, most: u32) -> Share {
-        let own = self.own.min(most);
+    /// The share of a plugin that never has more than `most` instances at once, each
+    /// of which takes so many places.
+    pub(crate) fn share(self: &Arc<Self>, most: u32, each: u32) -> Share {
+        let own = (self.own / each.max(1)).min(most).saturating_mul(each);
         let is_given = self.shared.shrink(own, self.shared_min);
         Share {
             pool: self.clone(),
             own: if is_given { own } else { 0 },
+            each,
             places: Places::new(if is_given { own } else { 0 }),
         }
     }
@@ -95,13 +108,16 @@ impl Pool {
 pub(crate) struct Share {
     pool: Arc<Pool>,
     own: u32,
+    /// What one instance takes.
+    each: u32,
     places: Arc<Places>,
 }
 
 impl Share {
-    /// A place for one instance.
+    /// The places of one instance.
     pub(crate) fn take(&self) -> Option<Place> {
-        self.places.take().or_else(|| self.pool.shared.take())
+        let own = self.places.take_many(self.each);
+        own.or_else(|| self.pool.shared.take_many(self.each))
     }
 }
 
@@ -139,7 +155,7 @@ mod tests {
     #[test]
     fn a_plugin_that_takes_all_it_can_get_leaves_the_others_their_own() {
         let pool = Pool::new(128);
-        let (greedy, other, small) = (pool.share(256), pool.share(256), pool.share(1));
+        let (greedy, other, small) = (pool.share(256, 1), pool.share(256, 1), pool.share(1, 1));
         let held = fill(&greedy);
         assert_eq!(held.len(), 128 - 2 - 1);
         assert_eq!(fill(&other).len(), 2);
@@ -154,15 +170,28 @@ mod tests {
     #[test]
     fn half_of_the_pool_is_never_given_to_single_plugins() {
         let pool = Pool::new(128);
-        let shares: Vec<_> = (0..100).map(|_| pool.share(256)).collect();
+        let shares: Vec<_> = (0..100).map(|_| pool.share(256, 1)).collect();
         let own = shares.iter().filter(|share| share.own > 0).count();
         assert_eq!(own, 32);
         assert_eq!(fill(&shares[99]).len(), 64);
         drop(shares);
-        assert_eq!(fill(&pool.share(0)).len(), 128);
+        assert_eq!(fill(&pool.share(0, 1)).len(), 128);
         // A small pool has nothing to give away.
         let small = Pool::new(8);
-        let (one, _two) = (small.share(256), small.share(256));
+        let (one, _two) = (small.share(256, 1), small.share(256, 1));
         assert_eq!(fill(&one).len(), 8);
+    }
+
+    #[test]
+    fn an_instance_takes_as_many_places_as_it_has_memories() {
+        let pool = Pool::new(256);
+        for (each, count) in [(1, 256), (2, 128), (3, 85), (4, 64)] {
+            let held = fill(&pool.share(1000, each));
+            assert_eq!(held.len(), count, "{each} each");
+        }
+        // Its own places are for whole instances.
+        assert_eq!(pool.share(1000, 3).own, 3);
+        assert_eq!(pool.share(1000, 8).own, 0);
+        assert_eq!(pool.share(1, 2).own, 2);
     }
 }
