@@ -607,10 +607,11 @@ fn documents_are_kept_under_the_plugins_name_and_seen_in_later_phases() {
             format!("{stored} {written} {}", constant(image.ok()))
         });
     let shadow = writer.clone().named("shadow").mode(Mode::Shadow);
-    let get = facts("GET", "/prod-a/key");
+    // Whoever serves this may attach to both.
+    let put = facts("PUT", "/prod-a/key?tagging");
     let chain = chain(&[writer, other, shadow]);
-    let mut run = chain.begin(get.clone());
-    let about = resource(&get);
+    let mut run = chain.begin(put.clone());
+    let about = resource(&put);
     assert_eq!(code(&run.authorize(&about)), "ok");
     let changes = run.prepare(&about).unwrap();
     for amendment in [&changes.bucket, &changes.object] {
@@ -618,6 +619,74 @@ fn documents_are_kept_under_the_plugins_name_and_seen_in_later_phases() {
         assert_eq!(names, ["test/written"]);
     }
     assert_eq!(run.respond(StatusCode::OK)["x-seen"], "1");
+}
+
+/// Attaches a document to a bucket or to an object.
+fn attaching(scope: s3::Scope) -> Guest {
+    Guest::new()
+        .grant(Grant::Documents)
+        .import("documents", "put", "(param i32 i32 i32 i32 i32)")
+        .prepare(|image| format!("{} {}", put(image, scope as usize), constant(image.ok())))
+}
+
+#[test]
+fn a_document_is_attached_only_to_what_the_operation_stores() {
+    let chains = [s3::Scope::Bucket, s3::Scope::Object].map(|scope| chain(&[attaching(scope)]));
+    for (method, target, expected) in [
+        ("PUT", "/prod-a", ["ok", "invalid"]),
+        ("HEAD", "/prod-a", ["invalid", "invalid"]),
+        ("DELETE", "/prod-a", ["invalid", "invalid"]),
+        ("PUT", "/prod-a/key", ["invalid", "ok"]),
+        ("POST", "/prod-a/key?uploads", ["invalid", "ok"]),
+        ("POST", "/prod-a/key?uploadId=a", ["invalid", "ok"]),
+        (
+            "PUT",
+            "/prod-a/key?uploadId=a&partNumber=1",
+            ["invalid", "invalid"],
+        ),
+        ("GET", "/prod-a/key", ["invalid", "invalid"]),
+        ("DELETE", "/prod-a/key", ["invalid", "invalid"]),
+        // By a plugin, for the sake of its documents.
+        ("PUT", "/prod-a?cors", ["ok", "invalid"]),
+        ("PUT", "/prod-a/key?tagging", ["ok", "ok"]),
+    ] {
+        let facts = facts(method, target);
+        let found = chains
+            .each_ref()
+            .map(|chain| code(&chain.begin(facts.clone()).prepare(&resource(&facts))));
+        assert_eq!(found, expected, "{method} {target}");
+    }
+}
+
+#[test]
+fn one_plugin_does_not_fill_a_record_for_all() {
+    let chain = chain(&[attaching(s3::Scope::Bucket)]);
+    let full = 256 << 10;
+    let name = "test/other";
+    let own = "test/written".len() + "by the plugin".len();
+    for (method, target, stored, len, expected) in [
+        ("PUT", "/prod-a?cors", name, full - own - name.len(), "ok"),
+        (
+            "PUT",
+            "/prod-a?cors",
+            name,
+            full - own - name.len() + 1,
+            "output",
+        ),
+        // What it replaces does not count, nor what others have.
+        ("PUT", "/prod-a?cors", "test/written", full, "ok"),
+        ("PUT", "/prod-a?cors", "tests/other", full, "ok"),
+        ("PUT", "/prod-a?cors", "test", full, "ok"),
+    ] {
+        let facts = facts(method, target);
+        let mut about = resource(&facts);
+        let bucket = Arc::make_mut(about.bucket.as_mut().unwrap());
+        bucket.documents = [(stored.to_owned(), vec![0; len].into())]
+            .into_iter()
+            .collect();
+        let found = code(&chain.begin(facts).prepare(&about));
+        assert_eq!(found, expected, "{stored} of {len} bytes");
+    }
 }
 
 #[test]

@@ -4,8 +4,11 @@
 //! So no plugin can name another's.
 
 use bytes::Bytes;
+use s3::Operation;
+use storage::Documents;
 
 use crate::bindings::{documents, types::Scope};
+use crate::chain::Chain;
 use crate::failure::{Failure, FailureKind};
 use crate::state::{Call, State, Written};
 
@@ -15,6 +18,9 @@ const NAME_LEN_MAX: usize = 64;
 const CONTENT_LEN_MAX: usize = 64 << 10;
 /// All documents that one request writes, with their names.
 const WRITTEN_LEN_MAX: usize = 256 << 10;
+/// All documents of one plugin in one record, with their names: a record is read
+/// for every request, and has room for the documents of others, too.
+const KEPT_LEN_MAX: usize = 256 << 10;
 
 /// The name under which a document of a plugin is stored.
 pub(crate) fn full_name(plugin: &str, name: &str) -> Result<String, Failure> {
@@ -31,6 +37,59 @@ pub(crate) fn full_name(plugin: &str, name: &str) -> Result<String, Failure> {
     }
 }
 
+/// Whether an operation stores what the documents of this scope are kept with.
+/// What is not the gateway's own is served by a plugin, for the sake of its documents.
+fn is_kept(operation: Operation, scope: Scope) -> bool {
+    match scope {
+        _ if !Chain::NATIVE.contains(&operation) => true,
+        Scope::Bucket => operation == Operation::CreateBucket,
+        Scope::Object => matches!(
+            operation,
+            Operation::PutObject
+                | Operation::PostObject
+                | Operation::CopyObject
+                | Operation::CreateMultipartUpload
+                | Operation::CompleteMultipartUpload
+        ),
+    }
+}
+
+/// What is stored in the record of a scope.
+fn stored(call: &Call, scope: Scope) -> Option<&Documents> {
+    let resource = call.resource.as_ref()?;
+    match scope {
+        Scope::Bucket => Some(&resource.bucket.as_ref()?.documents),
+        Scope::Object => Some(&resource.object.as_ref()?.documents),
+    }
+}
+
+/// What was written to it in this request.
+fn written(call: &Call, scope: Scope) -> &Written {
+    match scope {
+        Scope::Bucket => &call.overlay.bucket,
+        Scope::Object => &call.overlay.object,
+    }
+}
+
+/// The length of all documents of a plugin that the record of a scope will have.
+fn kept_len(call: &Call, scope: Scope, plugin: &str) -> usize {
+    let written = written(call, scope);
+    let is_own = |name: &str| {
+        let rest = name.strip_prefix(plugin);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    // A new version begins without any.
+    let is_new = Chain::NATIVE.contains(&call.facts.head.operation);
+    let stored = stored(call, scope).filter(|_| !is_new);
+    let stored = stored.into_iter().flat_map(Documents::iter);
+    let stored = stored.filter(|(name, _)| !written.contains_key(*name));
+    let new = written
+        .iter()
+        .filter_map(|(name, content)| Some((name.as_str(), content.as_ref()?)));
+    let own = stored.chain(new).filter(|(name, _)| is_own(name));
+    own.map(|(name, content)| name.len() + content.len()).sum()
+}
+
 impl State {
     /// Opens the written documents of a scope for one change.
     fn written(&mut self, scope: Scope) -> Result<&mut Written, Failure> {
@@ -43,6 +102,11 @@ impl State {
         let Some(resource) = &call.resource else {
             return Err(Failure::invalid("there is nothing to attach documents to"));
         };
+        if !is_kept(call.facts.head.operation, scope) {
+            return Err(Failure::invalid(
+                "the operation stores nothing that the document could be kept with",
+            ));
+        }
         match scope {
             Scope::Bucket if resource.access.bucket.is_some() => Ok(&mut call.overlay.bucket),
             Scope::Object if resource.access.key.is_some() => Ok(&mut call.overlay.object),
@@ -57,27 +121,12 @@ impl documents::Host for State {
     fn get(&mut self, scope: Scope, name: String) -> wasmtime::Result<Option<Vec<u8>>> {
         self.enter()?;
         let name = full_name(&self.profile.name, &name)?;
-        let Some(Call {
-            overlay,
-            resource: Some(resource),
-            ..
-        }) = &self.call
-        else {
+        let Some(call) = &self.call else {
             return Ok(None);
         };
-        let (written, stored) = match scope {
-            Scope::Bucket => (
-                &overlay.bucket,
-                resource.bucket.as_deref().map(|bucket| &bucket.documents),
-            ),
-            Scope::Object => (
-                &overlay.object,
-                resource.object.as_deref().map(|object| &object.documents),
-            ),
-        };
-        let content = match written.get(&name) {
+        let content = match written(call, scope).get(&name) {
             Some(content) => content.as_ref(),
-            None => stored.and_then(|documents| documents.get(&name)),
+            None => stored(call, scope).and_then(|documents| documents.get(&name)),
         };
         Ok(content.map(|content| content.to_vec()))
     }
@@ -90,14 +139,17 @@ impl documents::Host for State {
         self.spend_output(content.len())?;
         self.written(scope)?
             .insert(name, Some(Bytes::from(content)));
-        match &self.call {
-            Some(call) if call.overlay.size() > WRITTEN_LEN_MAX => Err(Failure::new(
-                FailureKind::Output,
-                "more than 256 KiB of documents in one request",
-            )
-            .into()),
-            _ => Ok(()),
+        let Some(call) = &self.call else {
+            return Ok(());
+        };
+        let too_much = |reason: &'static str| Err(Failure::new(FailureKind::Output, reason).into());
+        if call.overlay.size() > WRITTEN_LEN_MAX {
+            return too_much("more than 256 KiB of documents in one request");
         }
+        if kept_len(call, scope, &self.profile.name) > KEPT_LEN_MAX {
+            return too_much("more than 256 KiB of documents of one plugin in one place");
+        }
+        Ok(())
     }
 
     fn delete(&mut self, scope: Scope, name: String) -> wasmtime::Result<()> {
