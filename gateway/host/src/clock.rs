@@ -23,13 +23,34 @@ const TICK: Duration = Duration::from_millis(1);
 /// For how long a guest must still be running after its time was up.
 const GRACE: Duration = Duration::from_millis(1);
 
-/// What one call into a guest may take.
+/// What one call into a guest may take, or several together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     /// Processor time.
     pub(crate) cpu: Duration,
     /// Time by the clock on the wall.
     pub(crate) wall: Duration,
+}
+
+impl Budget {
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu.min(other.cpu),
+            wall: self.wall.min(other.wall),
+        }
+    }
+
+    /// What is left after this was spent.
+    pub(crate) fn less(self, spent: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(spent.cpu),
+            wall: self.wall.saturating_sub(spent.wall),
+        }
+    }
+
+    pub(crate) fn is_spent(self) -> bool {
+        self.cpu.is_zero() || self.wall.is_zero()
+    }
 }
 
 /// The time of one call into a guest.
@@ -77,6 +98,14 @@ impl Clock {
         } else {
             overdue()
         })
+    }
+
+    /// What the call has taken so far.
+    pub(crate) fn spent(&self) -> Budget {
+        Budget {
+            cpu: thread_time().saturating_sub(self.began_cpu),
+            wall: self.began.elapsed(),
+        }
     }
 
     /// For how long a host call may wait.

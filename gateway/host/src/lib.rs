@@ -39,7 +39,7 @@ pub use cache::Cached;
 pub use chain::{Chain, ChainError, Fault, Mode, Step, Use};
 pub use failure::{Failure, FailureKind, FailurePolicy, OnFailure};
 pub use host::{Host, HostError, Settings};
-pub use limits::{Grant, Grants, Instances, Limits};
+pub use limits::{CALLS_IN_FULL, Grant, Grants, Instances, Limits};
 pub use matching::{Glob, GlobError, HeaderPattern, HeaderPatternError, Match, Mismatch, Who};
 pub use outbound::{BaseUrl, BaseUrlError, Endpoint, Offline, Outbound, Outgoing, Unanswered};
 pub use plugin::{Interest, LoadError, Manifest, Plugin, Source};

@@ -56,7 +56,9 @@ impl fmt::Display for Grant {
 }
 
 /// The bounds of one plugin. `cpu`, `wall`, `output` and `host_calls` hold for each
-/// call into it, `log_lines` for each request.
+/// call into it, `log_lines` for each request. All calls for one request together,
+/// of which DeleteObjects makes one for each key, have [`CALLS_IN_FULL`] times the
+/// `cpu` and the `wall` of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Processor time: waiting for a processor does not count.
@@ -73,6 +75,9 @@ pub struct Limits {
     /// Calls that may be inside the plugin at once.
     pub concurrency: u32,
 }
+
+/// How many calls for one request may take as long as a call may take.
+pub const CALLS_IN_FULL: u32 = 40;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -93,6 +98,14 @@ impl Limits {
         Budget {
             cpu: self.cpu,
             wall: self.wall,
+        }
+    }
+
+    /// What all calls for one request may take together.
+    pub(crate) fn request_budget(&self) -> Budget {
+        Budget {
+            cpu: self.cpu.saturating_mul(CALLS_IN_FULL),
+            wall: self.wall.saturating_mul(CALLS_IN_FULL),
         }
     }
 }

@@ -18,7 +18,9 @@ use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::breaker::{Change, Client, End};
 use crate::chain::{Chain, Link};
-use crate::failure::{Failure, refusal};
+use crate::clock::Budget;
+use crate::failure::{Failure, FailureKind, refusal};
+use crate::limits::Limits;
 use crate::matching::Occasion;
 use crate::output::Reply;
 use crate::plugin::Instance;
@@ -54,6 +56,8 @@ pub struct Run {
     overlay: Overlay,
     /// One for each link of the chain.
     slots: Vec<Slot>,
+    /// What each link has left for this request.
+    budgets: Vec<Budget>,
     trace: Trace,
 }
 
@@ -76,7 +80,9 @@ impl Run {
     ) -> Self {
         let mut slots = Vec::new();
         slots.resize_with(chain.links.len(), || Slot::Idle { log_lines: 0 });
+        let limits = chain.links.iter().map(|link| link.plugin.limits());
         Self {
+            budgets: limits.map(Limits::request_budget).collect(),
             chain,
             facts,
             principal,
@@ -471,6 +477,13 @@ impl Run {
         body: Bytes,
         export: impl FnOnce(&mut Instance) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let budget = &mut self.budgets[index];
+        if budget.is_spent() {
+            return Err(Failure::new(
+                FailureKind::Timeout,
+                "more time than the limit in all calls for one request",
+            ));
+        }
         let _place = link.plugin.admit()?;
         let slot = &mut self.slots[index];
         if let Slot::Idle { log_lines } = *slot {
@@ -491,7 +504,9 @@ impl Run {
             overlay: self.overlay.clone(),
             shadow: link.shadow,
         });
+        instance.budget = link.plugin.limits().budget().min(*budget);
         let answer = export(&mut instance)?;
+        *budget = budget.less(instance.store.data().clock.spent());
         // What a shadow writes is not kept, nor what a plugin wrote that failed.
         if let Some(call) = instance.store.data_mut().call.take()
             && phase.writes()

@@ -136,3 +136,31 @@ fn a_plugin_that_takes_the_whole_pool_leaves_places_for_others() {
     drop(held);
     assert_eq!(fill(other).len(), 126);
 }
+
+#[test]
+fn all_calls_for_one_request_share_a_budget() {
+    let spinning = Guest::new()
+        .limits(|limits| limits.cpu = Duration::from_millis(20))
+        .authorize(|image| {
+            let allow = image.allow();
+            format!(
+                "(local $left i32)
+                 (local.set $left (i32.const 2000000))
+                 (loop
+                    (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                    (br_if 0 (local.get $left)))
+                 (i32.const {allow})"
+            )
+        });
+    let chain = chain(&[spinning]);
+    let facts = facts("GET", "/prod-a/key");
+    let about = resource(&facts);
+    for _ in 0..2 {
+        let mut run = chain.begin(facts.clone());
+        let mut ask = || code(&run.authorize(&about));
+        // None of the calls takes as long as one may take.
+        let permitted = (0..100_000).take_while(|_| ask() == "ok").count();
+        assert!((40..100_000).contains(&permitted), "{permitted}");
+        assert_eq!(ask(), "timeout");
+    }
+}

@@ -16,7 +16,7 @@ use host::{
 use s3::{Operation, Scope};
 
 fn load(source: Source) -> Result<Arc<Plugin>, LoadError> {
-    guest::host().load(source)
+    host().load(source)
 }
 
 /// Loading fails, and the message has all of these words.
@@ -190,7 +190,7 @@ fn failing_open_where_it_lets_anybody_in_needs_to_be_accepted() {
 
 /// Building a chain of these fails with these messages.
 fn faulty(guests: &[Guest], faults: &[&str]) {
-    let host = guest::host();
+    let host = host();
     let steps = guests.iter().map(|guest| guest.step(host)).collect();
     let errors = Chain::new(steps, Arc::new(People)).unwrap_err();
     let errors: Vec<String> = errors.iter().map(ChainError::to_string).collect();
