@@ -13,24 +13,26 @@ const PUBLIC: &str = "<AccessControlPolicy><AccessControlList><Grant><Grantee>\
 
 #[test]
 fn what_decides_is_the_document_of_the_plugin_that_decides() {
-    let widening = |name: &str| {
+    let widening = |name: &str, scope: usize| {
         Guest::new()
             .grant(Grant::Documents)
             .import("documents", "put", "(param i32 i32 i32 i32 i32)")
             .prepare(|image| {
                 let [name, name_len] = image.text(name);
                 let [acl, len] = image.text(PUBLIC);
-                let of = |scope| constants([scope, name, name_len, acl, len]);
-                let (bucket, object) = (of(0), of(1));
-                format!(
-                    "(call $put {bucket}) (call $put {object}) {}",
-                    constant(image.ok())
-                )
+                let arguments = constants([scope, name, name_len, acl, len]);
+                format!("(call $put {arguments}) {}", constant(image.ok()))
             })
             .only(host::Phase::Prepare, &[s3::Operation::PutObject])
     };
-    for (name, status) in [("acl", 200), ("acl/acl", 403), ("../acl/acl", 403)] {
-        let (server, _folder) = gateway("widens", &widening(name), "grants: [documents]");
+    for (name, scope, status) in [
+        ("acl", 1, 200),
+        // An upload leaves its bucket as it is.
+        ("acl", 0, 403),
+        ("acl/acl", 1, 403),
+        ("../acl/acl", 1, 403),
+    ] {
+        let (server, _folder) = gateway("widens", &widening(name, scope), "grants: [documents]");
         server.bucket("bucket");
         server
             .send(&Request::put("/bucket/key", "secret").signed(&ROOT))

@@ -32,17 +32,22 @@ fn writing(name: &str, len: usize, scope: usize) -> Guest {
 
 #[test]
 fn what_it_writes_is_its_own_and_written_only_where_it_may() {
+    let tag = facts("PUT", "/prod-a/key?tagging");
+    let share = facts("PUT", "/prod-a?cors");
     let get = facts("GET", "/prod-a/key");
-    let list = facts("GET", "/prod-a");
     let long = "a".repeat(65);
     let names = NAMES.iter().copied().chain([&*long]);
-    let named = names.map(|name| (&get, writing(name, 10, 0), "invalid"));
+    let named = names.map(|name| (&tag, writing(name, 10, 0), "invalid"));
     let others = [
-        (&get, writing("acl", 10, 0), "ok"),
-        (&get, writing("acl", 10, 1), "ok"),
-        (&list, writing("acl", 10, 1), "invalid"),
-        (&get, writing("acl", 64 << 10, 0), "ok"),
-        (&get, writing("acl", (64 << 10) + 1, 0), "output"),
+        (&tag, writing("acl", 10, 0), "ok"),
+        (&tag, writing("acl", 10, 1), "ok"),
+        (&share, writing("acl", 10, 0), "ok"),
+        (&share, writing("acl", 10, 1), "invalid"),
+        // What is only read keeps nothing.
+        (&get, writing("acl", 10, 0), "invalid"),
+        (&get, writing("acl", 10, 1), "invalid"),
+        (&tag, writing("acl", 64 << 10, 0), "ok"),
+        (&tag, writing("acl", (64 << 10) + 1, 0), "output"),
     ];
     for (facts, guest, expected) in named.chain(others) {
         let chain = chain(std::slice::from_ref(&guest));
