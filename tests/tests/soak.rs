@@ -497,7 +497,7 @@ fn a_gateway_with_one_plugin_that_misbehaves_serves_the_other_buckets() {
          while one plugin refused {refused} requests and let {passed} pass"
     );
     assert!(
-        asked > 100 && refused > 100,
+        asked > 50 && refused > 50,
         "{asked}, {refused}: there was hardly any load"
     );
     assert!(passed > 0, "it never was in the mood to work");
