@@ -14,7 +14,8 @@ pub enum FailureKind {
     Trap,
     /// It used up its time.
     Timeout,
-    /// It was refused memory.
+    /// It crashed, or said what it must not, in a call in which it was refused
+    /// memory: whether it would have all the same is not known.
     Memory,
     /// It handed out too much.
     Output,
