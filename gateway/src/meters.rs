@@ -56,7 +56,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (
         "sluice_plugin_breaker_open",
         Gauge,
-        "1 while a plugin is left alone in a phase because it failed again and again.",
+        "1 while a plugin is left alone in a phase and a mode because it failed again and again.",
     ),
     (
         "sluice_plugin_cache_total",
@@ -81,7 +81,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (
         "sluice_plugin_failures_total",
         Counter,
-        "Calls into a plugin that failed, by kind of failure.",
+        "Calls into a plugin that failed, by kind of failure and by mode.",
     ),
     (
         "sluice_plugin_instances",
@@ -96,7 +96,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (
         "sluice_plugin_shadow_differences_total",
         Counter,
-        "Verdicts of plugins in shadow that would have changed something, by phase.",
+        "Verdicts and failures of plugins in shadow that would have changed something, by phase.",
     ),
     (
         "sluice_received_bytes_total",

@@ -17,11 +17,14 @@ use crate::account::Principal;
 use crate::failure::{Failure, FailureKind};
 
 /// When a plugin is left alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Breaker {
     /// After so many failures in a row,
     pub failures: u32,
-    /// of at least so many clients,
+    /// of at least so many clients: accounts, and where no account is known,
+    /// as it never is in `authenticate`, addresses. So one person with an account
+    /// and two addresses is three of them. It takes more of them than one person
+    /// has, where that person must not be able to open it alone;
     pub clients: u32,
     /// for so long; twice as long each time that it still fails after that, up
     /// to a minute.
@@ -165,6 +168,11 @@ impl Circuit {
             }
         };
         Ok(Pass { circuit, probe })
+    }
+
+    /// Whether the plugin is left alone.
+    pub(crate) fn is_open(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed) && matches!(*self.state(), State::Open { .. })
     }
 
     fn succeeded(&self, is_probe: bool) -> Option<Change> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::Histogram;
@@ -25,7 +26,10 @@ pub enum Mode {
     #[default]
     Enforce,
     /// It is asked, and where its answer would have changed something, that is
-    /// logged and counted. It serves nothing.
+    /// logged and counted; so is a failure that would have. It serves nothing. The
+    /// services that it asks are asked: its answer depends on theirs. What such a
+    /// call changes there is changed all the same, so that an endpoint ought to
+    /// have only the methods that its plugin needs.
     Shadow,
     /// It is not asked.
     Off,
@@ -136,6 +140,8 @@ pub struct Chain {
     servants: Vec<Option<usize>>,
     /// Everything is permitted.
     pub(crate) open: bool,
+    /// Somebody looks at it.
+    is_shown: AtomicBool,
 }
 
 impl Chain {
@@ -263,6 +269,7 @@ impl Chain {
             sub_resources,
             servants: servants.into_iter().map(link_of).collect(),
             open: false,
+            is_shown: AtomicBool::new(false),
         }))
     }
 
@@ -286,6 +293,7 @@ impl Chain {
             claimants: Vec::new(),
             sub_resources: Vec::new(),
             servants: Vec::new(),
+            is_shown: AtomicBool::new(false),
         }
     }
 
@@ -317,23 +325,29 @@ impl Chain {
         self.servants.get(own).copied().flatten()
     }
 
-    /// Shows how many calls are inside each plugin, how many may be, and how many
-    /// instances wait for a request.
-    pub fn show_instances(&self) {
+    /// Shows what cannot be counted as it happens: which plugins are left alone,
+    /// how many calls are inside each, how many may be, and how many instances wait
+    /// for a request.
+    pub fn show(&self) {
+        self.is_shown.store(true, Ordering::Relaxed);
+        self.links.iter().for_each(|link| link.show_breakers(true));
         let mut shown: BTreeMap<&str, (&Plugin, usize)> = BTreeMap::new();
         for link in &self.links {
             let entry = shown.entry(link.plugin.name());
             entry.or_insert((&link.plugin, 0)).1 += link.waiting();
         }
         for (name, (plugin, waiting)) in shown {
-            for (state, count) in [
-                ("running", f64::from(plugin.running())),
-                ("idle", waiting as f64),
-                ("limit", f64::from(plugin.limits().concurrency)),
-            ] {
-                metrics::gauge!("sluice_plugin_instances", "plugin" => name.to_owned(), "state" => state)
-                    .set(count);
-            }
+            let (running, limit) = (plugin.running(), plugin.limits().concurrency);
+            show_instances(name, [running.into(), waiting as f64, limit.into()]);
+        }
+    }
+
+    /// Shows that its plugins are not there any more. Those that are, in another
+    /// chain, are shown again before anybody looks.
+    fn hide(&self) {
+        for link in &self.links {
+            link.show_breakers(false);
+            show_instances(link.plugin.name(), [0.0; 3]);
         }
     }
 
@@ -345,6 +359,22 @@ impl Chain {
     /// Begins a request of which it is known who made it.
     pub fn begin_as(self: &Arc<Self>, facts: Arc<Facts>, principal: Principal) -> Run {
         Run::amid(self.clone(), facts, principal, None)
+    }
+}
+
+/// Those that run, those that wait, and how many may run.
+fn show_instances(plugin: &str, counts: [f64; 3]) {
+    for (state, count) in ["running", "idle", "limit"].into_iter().zip(counts) {
+        metrics::gauge!("sluice_plugin_instances", "plugin" => plugin.to_owned(), "state" => state)
+            .set(count);
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        if *self.is_shown.get_mut() {
+            self.hide();
+        }
     }
 }
 
@@ -418,11 +448,6 @@ impl Link {
                 "a plugin cannot be used: {reason}"
             );
         }
-        for phase in Phase::ALL {
-            if link.plugin.circuits.is_some() && link.concerns.arise(phase) {
-                link.show_breaker(phase, false);
-            }
-        }
         if let Some(mut first) = first {
             first.budget = link.plugin.limits().budget();
             link.keep(first);
@@ -472,12 +497,24 @@ impl Link {
         }
     }
 
-    /// Whether the plugin is left alone in this phase.
-    pub(crate) fn show_breaker(&self, phase: Phase, is_open: bool) {
-        let plugin = self.plugin.name().to_owned();
-        let mode = if self.shadow { "shadow" } else { "enforce" };
-        metrics::gauge!("sluice_plugin_breaker_open", "plugin" => plugin, "phase" => phase.name(), "mode" => mode)
-            .set(if is_open { 1.0 } else { 0.0 });
+    /// Its mode, as it is written in the configuration and in metrics.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.shadow { "shadow" } else { "enforce" }
+    }
+
+    /// Shows in which phases the plugin is left alone, if it is there at all.
+    fn show_breakers(&self, is_there: bool) {
+        let Some(circuits) = &self.plugin.circuits else {
+            return;
+        };
+        for phase in Phase::ALL {
+            if self.concerns.arise(phase) {
+                let is_open = is_there && circuits.of(phase, self.shadow).is_open();
+                let plugin = self.plugin.name().to_owned();
+                metrics::gauge!("sluice_plugin_breaker_open", "plugin" => plugin, "phase" => phase.name(), "mode" => self.mode())
+                    .set(if is_open { 1.0 } else { 0.0 });
+            }
+        }
     }
 
     /// How many instances wait for a request.

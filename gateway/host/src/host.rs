@@ -11,6 +11,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::PluginPre;
+use crate::breaker::Breaker;
 use crate::cache::{Cache, Cached};
 use crate::capability;
 use crate::clock;
@@ -18,7 +19,9 @@ use crate::failure::Failure;
 use crate::limits::Grant;
 use crate::outbound::{Offline, Outbound};
 use crate::places::{Places, Pool};
-use crate::plugin::{Circuits, Code, Instance, LOADING, LoadError, Manifest, Plugin, Source};
+use crate::plugin::{
+    Circuits, Code, Instance, LOADING, Lines, LoadError, Manifest, Plugin, Source, is_name,
+};
 use crate::reach::{Counts, Reach};
 use crate::state::{Outside, Phase, Profile, State, Time};
 
@@ -69,6 +72,9 @@ pub struct Host {
     cache: Option<Cache>,
     /// By the name of the plugin. They outlive it for as long as they count.
     counts: Mutex<HashMap<String, Arc<Counts>>>,
+    /// What is known of how plugins fail stays known when the configuration is
+    /// read again.
+    circuits: Mutex<HashMap<Wiring, Weak<Circuits>>>,
     /// For instances that serve a request, or wait for their next one.
     pool: Arc<Pool>,
     /// For those that wait.
@@ -77,6 +83,9 @@ pub struct Host {
 
 /// Where compiled code is found while it is in use; locked while it is compiled.
 type Spot = Arc<Mutex<Weak<Component>>>;
+
+/// The plugin of a name with its code, as long as it is left alone by these rules.
+type Wiring = (String, [u8; 32], Breaker);
 
 /// The package of the contract, and the only line of versions that is spoken.
 const PACKAGE: &str = "sluice:policy";
@@ -113,6 +122,7 @@ impl Host {
             settings,
             code: Mutex::default(),
             counts: Mutex::default(),
+            circuits: Mutex::default(),
         }))
     }
 
@@ -160,6 +170,9 @@ impl Host {
                 }
             }
         }
+        let circuits = source
+            .breaker
+            .map(|breaker| self.circuits((profile.name.clone(), digest, breaker)));
         let places = Places::new(profile.limits.concurrency);
         // Most have one.
         let memories = code
@@ -177,11 +190,11 @@ impl Host {
             },
             on_failure: source.on_failure,
             instances: source.instances,
-            circuits: source.breaker.as_ref().map(Circuits::new),
+            circuits,
             places,
             share: Some(share),
             idle: self.idle.clone(),
-            complaints: Plugin::complaints(),
+            lines: Lines::default(),
         }))
     }
 
@@ -198,13 +211,20 @@ impl Host {
         counts.entry(name.to_owned()).or_default().clone()
     }
 
+    fn circuits(&self, wiring: Wiring) -> Arc<Circuits> {
+        let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        circuits.retain(|_, circuits| circuits.strong_count() > 0);
+        if let Some(known) = circuits.get(&wiring).and_then(Weak::upgrade) {
+            return known;
+        }
+        let new = Arc::new(Circuits::new(&wiring.2));
+        circuits.insert(wiring, Arc::downgrade(&new));
+        new
+    }
+
     fn check(&self, source: &Source) -> Result<(), LoadError> {
         let plugin = source.name.clone();
-        let named = (1..=64).contains(&plugin.len())
-            && plugin.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-            });
-        if !named {
+        if !is_name(&plugin) {
             return Err(LoadError::Name { plugin });
         }
         let (len, max) = (source.component.len(), self.settings.component_len_max);

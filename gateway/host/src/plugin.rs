@@ -15,7 +15,7 @@ use crate::host;
 use crate::limits::{Grant, Grants, Instances, Limits};
 use crate::places::{Place, Places, Share};
 use crate::reach::{Reach, Services};
-use crate::state::{Outside, Phase, Profile, State};
+use crate::state::{Outside, Phase, Profile, State, sanitise};
 use crate::throttle::Throttle;
 
 /// Code, and what it may do.
@@ -148,8 +148,32 @@ impl Interest {
     }
 }
 
+/// What names a plugin: what tells of it can then be printed anywhere.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+        })
+}
+
+fn is_version(version: &str) -> bool {
+    version.len() <= 64 && version.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 impl Manifest {
     pub(crate) fn of(manifest: types::Manifest) -> Result<Self, String> {
+        if !is_name(&manifest.name) {
+            return Err(format!(
+                "its name has 1 to 64 lower-case letters, digits, `-` and `_`, not {:?}",
+                sanitise(&manifest.name, 64)
+            ));
+        }
+        if !is_version(&manifest.version) {
+            return Err(format!(
+                "its version has at most 64 printable ASCII characters and no space, not {:?}",
+                sanitise(&manifest.version, 64)
+            ));
+        }
         let settings_schema = match manifest.settings_schema {
             Some(schema) => Some(
                 serde_json::from_str(&schema)
@@ -231,15 +255,37 @@ pub struct Plugin {
     pub(crate) code: Code,
     pub(crate) on_failure: FailurePolicy,
     pub(crate) instances: Instances,
-    pub(crate) circuits: Option<Circuits>,
+    pub(crate) circuits: Option<Arc<Circuits>>,
     /// For the calls that are inside it.
     pub(crate) places: Arc<Places>,
     /// For its instances. There is none where there is no code.
     pub(crate) share: Option<Share>,
     /// For instances of all plugins of the host that wait for a request.
     pub(crate) idle: Arc<Places>,
-    /// Of the lines that tell that it failed.
-    pub(crate) complaints: Throttle,
+    pub(crate) lines: Lines,
+}
+
+/// What the log tells of a plugin. Each kind of line has its own bound, so that
+/// many of one never hide the first of another.
+pub(crate) struct Lines {
+    /// That it failed.
+    pub(crate) failures: Throttle,
+    /// That it refused a request.
+    pub(crate) denials: Throttle,
+    /// That it would have, if it were not in shadow.
+    pub(crate) differences: Throttle,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        // A few lines a second tell enough.
+        let few = || Throttle::new(5, 5);
+        Self {
+            failures: few(),
+            denials: few(),
+            differences: few(),
+        }
+    }
 }
 
 /// What runs.
@@ -313,13 +359,8 @@ impl Plugin {
             circuits: None,
             share: None,
             idle: Places::new(0),
-            complaints: Self::complaints(),
+            lines: Lines::default(),
         }))
-    }
-
-    /// A few lines a second tell enough.
-    pub(crate) fn complaints() -> Throttle {
-        Throttle::new(5, 5)
     }
 
     /// Why it cannot run, if it cannot.
@@ -487,5 +528,42 @@ impl Instance {
     /// Hands the settings to the guest. The inner error is its own.
     pub(crate) fn configure(&mut self, settings: &str) -> Result<Result<(), String>, Failure> {
         self.call(|guest, store| guest.call_configure(store, settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_calls_itself_can_be_printed_anywhere() {
+        let long = "a".repeat(65);
+        for (name, version, valid) in [
+            ("legal-notice", "0.1.0", true),
+            (&long[..64], &long[..64], true),
+            ("a_1", "1.0.0-rc.1+x86", true),
+            ("a", "", true),
+            ("", "1.0.0", false),
+            (&long, "1.0.0", false),
+            ("My.Plugin", "1.0.0", false),
+            ("a: b", "1.0.0", false),
+            ("\u{1b}[31m", "1.0.0", false),
+            ("a", &long, false),
+            ("a", "1.0.0\n", false),
+            ("a", "\u{202e}1", false),
+            ("a", "1 0", false),
+        ] {
+            let manifest = Manifest::of(types::Manifest {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                interests: Vec::new(),
+                claims: Vec::new(),
+                sub_resources: Vec::new(),
+                settings_schema: None,
+            });
+            assert_eq!(manifest.is_ok(), valid, "{name:?} {version:?}");
+            let reason = manifest.err().unwrap_or_default();
+            assert!(!reason.contains(char::is_control), "{reason:?}");
+        }
     }
 }

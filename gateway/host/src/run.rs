@@ -532,9 +532,9 @@ impl Run {
     fn report_failure(&self, link: &Link, phase: Phase, failure: &Failure) {
         let plugin = link.plugin.name();
         let (phase, kind) = (phase.name(), failure.kind.name());
-        metrics::counter!("sluice_plugin_failures_total", "plugin" => plugin.to_owned(), "kind" => kind)
+        metrics::counter!("sluice_plugin_failures_total", "plugin" => plugin.to_owned(), "kind" => kind, "mode" => link.mode())
             .increment(1);
-        let Some(suppressed) = link.plugin.complaints.admit(Instant::now()) else {
+        let Some(suppressed) = link.plugin.lines.failures.admit(Instant::now()) else {
             return;
         };
         let reason = sanitise(&failure.reason, 1024);
@@ -556,10 +556,20 @@ impl Run {
         let (plugin, phase) = (link.plugin.name(), phase.name());
         metrics::counter!("sluice_plugin_denials_total", "plugin" => plugin.to_owned(), "phase" => phase)
             .increment(1);
+        let Some(suppressed) = link.plugin.lines.denials.admit(Instant::now()) else {
+            return;
+        };
         let request_id = &*self.facts.request_id;
         let code = error.code_name();
         let message = sanitise(error.message(), 1024);
-        tracing::info!(plugin, phase, request_id, code, "refused: {message}");
+        tracing::info!(
+            plugin,
+            phase,
+            request_id,
+            code,
+            suppressed,
+            "refused: {message}"
+        );
     }
 
     fn report_difference(&self, link: &Link, phase: Phase, would: &str) {
@@ -567,11 +577,15 @@ impl Run {
         let phase = phase.name();
         metrics::counter!("sluice_plugin_shadow_differences_total", "plugin" => plugin.to_owned(), "phase" => phase)
             .increment(1);
+        let Some(suppressed) = link.plugin.lines.differences.admit(Instant::now()) else {
+            return;
+        };
         let request_id = &*self.facts.request_id;
         tracing::info!(
             plugin,
             phase,
             request_id,
+            suppressed,
             "a plugin in shadow would {would}"
         );
     }
@@ -594,7 +608,6 @@ impl fmt::Debug for Run {
 }
 
 fn report_change(link: &Link, phase: Phase, change: Change) {
-    link.show_breaker(phase, matches!(change, Change::Opened(_)));
     let (plugin, phase, shadow) = (link.plugin.name(), phase.name(), link.shadow);
     match change {
         Change::Opened(pause) => {
@@ -611,11 +624,10 @@ fn report_change(link: &Link, phase: Phase, change: Change) {
     }
 }
 
-/// What an answer or a failure amounts to. In shadow a failure has no say.
+/// What an answer or a failure amounts to.
 fn verdict<T>(link: &Link, outcome: Result<Verdict<T>, Failure>) -> Verdict<T> {
     match outcome {
         Ok(verdict) => verdict,
-        Err(_) if link.shadow => Verdict::Abstain,
         Err(failure) => match link.plugin.on_failure.answer(failure.kind) {
             Some(error) => Verdict::Deny(error),
             None => Verdict::Abstain,

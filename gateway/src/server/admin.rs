@@ -237,7 +237,7 @@ impl Admin {
             }
         }
         if let Some(reloader) = self.reloader.upgrade() {
-            reloader.generation().chain.show_instances();
+            reloader.generation().chain.show();
         }
         self.metrics.render()
     }

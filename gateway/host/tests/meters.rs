@@ -1,0 +1,131 @@
+//! What is counted of plugins, and shown of them.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
+
+mod guest;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use guest::{Guest, chain, code, facts_from, resource};
+use host::{Breaker, FailurePolicy, Mode};
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    with_local_recorder,
+};
+
+/// All counters and gauges, by their names and labels.
+#[derive(Debug, Default)]
+struct Meters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Meters {
+    fn of(&self, key: &Key) -> Arc<AtomicU64> {
+        let labels = key.labels().map(|label| format!(" {}", label.value()));
+        let name = key.name().to_owned() + &labels.collect::<String>();
+        self.0.lock().unwrap().entry(name).or_default().clone()
+    }
+
+    fn counter(&self, name: &str) -> Option<u64> {
+        let meters = self.0.lock().unwrap();
+        meters.get(name).map(|meter| meter.load(Ordering::Relaxed))
+    }
+
+    fn gauge(&self, name: &str) -> Option<f64> {
+        self.counter(name).map(f64::from_bits)
+    }
+}
+
+impl Recorder for Meters {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.of(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.of(key))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+fn crashing() -> Guest {
+    Guest::new().authorize(|_| "(unreachable)".to_owned())
+}
+
+fn ask(chain: &Arc<host::Chain>, client: u8) -> String {
+    let facts = facts_from(client, &[]);
+    code(&chain.begin(facts.clone()).authorize(&resource(&facts)))
+}
+
+#[test]
+fn a_failure_in_shadow_that_would_have_refused_is_a_difference() {
+    let open = FailurePolicy {
+        default: host::OnFailure::Open,
+        accept_risk: true,
+        ..FailurePolicy::default()
+    };
+    for (on_failure, differences) in [(FailurePolicy::default(), Some(2)), (open, None)] {
+        let meters = Meters::default();
+        with_local_recorder(&meters, || {
+            let shadow = crashing().on_failure(on_failure).named("new");
+            let chain = chain(&[Guest::allowing(), shadow.mode(Mode::Shadow)]);
+            for _ in 0..2 {
+                assert_eq!(ask(&chain, 1), "ok");
+            }
+        });
+        let failures = meters.counter("sluice_plugin_failures_total new trap shadow");
+        assert_eq!(failures, Some(2), "{meters:?}");
+        let found = meters.counter("sluice_plugin_shadow_differences_total new authorize");
+        assert_eq!(found, differences, "{meters:?}");
+    }
+}
+
+#[test]
+fn a_plugin_is_left_alone_across_generations_and_shown_while_it_is_there() {
+    const OPEN: &str = "sluice_plugin_breaker_open fragile authorize enforce";
+    const LIMIT: &str = "sluice_plugin_instances fragile limit";
+    let breaker = |failures| Breaker {
+        failures,
+        clients: 1,
+        pause: Duration::from_secs(60),
+    };
+    let fragile = |failures| {
+        let guest = crashing().named("fragile");
+        chain(&[guest.breaker(Some(breaker(failures)))])
+    };
+    let meters = Meters::default();
+    with_local_recorder(&meters, || {
+        let first = fragile(1);
+        first.show();
+        assert_eq!(meters.gauge(OPEN), Some(0.0));
+        assert_eq!(ask(&first, 1), "trap");
+        assert_eq!(ask(&first, 1), "breaker");
+        first.show();
+        // Its next generation, and one that is not used for anything.
+        let second = fragile(1);
+        drop(fragile(1));
+        assert_eq!(meters.gauge(OPEN), Some(1.0));
+        assert_eq!(ask(&second, 1), "breaker");
+        // By other rules it is judged anew.
+        assert_eq!(ask(&fragile(2), 1), "trap");
+        drop(first);
+        second.show();
+        assert_eq!(meters.gauge(OPEN), Some(1.0));
+        assert_eq!(meters.gauge(LIMIT), Some(256.0));
+        drop(second);
+        assert_eq!(meters.gauge(OPEN), Some(0.0));
+        assert_eq!(meters.gauge(LIMIT), Some(0.0));
+        // Nothing is remembered of what nobody uses.
+        assert_eq!(ask(&fragile(1), 1), "trap");
+    });
+}
