@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use host::{Chain, Outcome, Phase, Resource, Run, Said};
+use config::{Config, Grant};
+use host::{Call, Chain, Phase, Resource, Run, Said};
 use s3::Operation;
 use serde::Serialize;
 
@@ -21,6 +22,31 @@ pub(crate) struct Compared {
     pub(crate) would_be: Verdict,
     /// The step of the new chain that makes it so.
     pub(crate) by: Option<usize>,
+    /// It hangs on what no record has: the answer of a service, or what was
+    /// counted before.
+    pub(crate) undecidable: bool,
+}
+
+/// Which steps of the new chain know more than a record has.
+#[derive(Debug)]
+pub(crate) struct Outside(Vec<bool>);
+
+impl Outside {
+    pub(crate) fn of(config: &Config) -> Self {
+        let knows_more = |plugin: &config::Plugin| {
+            let grants = &plugin.grants;
+            grants.contains(&Grant::Http) || grants.contains(&Grant::Counters)
+        };
+        let steps = config.chain.iter().map(|step| {
+            step.mode == config::Mode::Enforce
+                && config.plugin(&step.plugin).is_some_and(knows_more)
+        });
+        Self(steps.collect())
+    }
+
+    fn has(&self, step: usize) -> bool {
+        self.0.get(step).is_some_and(|knows_more| *knows_more)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +70,7 @@ pub(crate) fn replay(
     record: &Record,
     restored: Restored,
     chain: &Arc<Chain>,
+    outside: &Outside,
 ) -> Result<Vec<Compared>, String> {
     let verdicts = recorded(record)?;
     if !restored.is_known {
@@ -52,48 +79,45 @@ pub(crate) fn replay(
             was,
             would_be: Verdict::Unknown,
             by: None,
+            undecidable: false,
         };
         return Ok(verdicts.into_iter().map(unknown).collect());
     }
     let one_by_one = record.operation == Operation::DeleteObjects.name();
     let mut run = chain.begin_as(Arc::clone(&restored.facts), restored.principal);
     let again = if one_by_one {
-        let mut again = vec![prepared(&mut run, &restored.target)];
+        let mut again = vec![prepared(&mut run, &restored.target, outside)];
         again.extend(
             restored
                 .accesses
                 .iter()
-                .map(|access| authorized(&mut run, access)),
+                .map(|access| authorized(&mut run, access, outside)),
         );
         again
     } else {
-        let mut refused = None;
+        let mut whole = Decided::default();
         for access in &restored.accesses {
-            let decided = authorized(&mut run, access);
-            if decided.0 != Verdict::Allowed {
-                refused = Some(decided);
+            whole = whole.then(authorized(&mut run, access, outside));
+            if whole.verdict != Verdict::Allowed {
                 break;
             }
         }
-        let passed = || {
-            let by = allowed_by(&run);
-            match prepared(&mut run, &restored.target) {
-                (Verdict::Allowed, _) => (Verdict::Allowed, by),
-                refused => refused,
-            }
-        };
-        vec![refused.unwrap_or_else(passed)]
+        if whole.verdict == Verdict::Allowed {
+            whole = whole.then(prepared(&mut run, &restored.target, outside));
+        }
+        vec![whole]
     };
     if again.len() != verdicts.len() {
         return Err("not all that was decided on is recorded".to_owned());
     }
     let compared = verdicts.into_iter().zip(again);
     Ok(compared
-        .map(|((resource, was), (would_be, by))| Compared {
+        .map(|((resource, was), decided)| Compared {
             resource,
             was,
-            would_be,
-            by,
+            would_be: decided.verdict,
+            by: decided.by,
+            undecidable: decided.undecidable,
         })
         .collect())
 }
@@ -139,38 +163,77 @@ fn recorded(record: &Record) -> Result<Vec<(String, Verdict)>, String> {
     Ok(vec![(resource, verdict.unwrap_or(Verdict::Allowed))])
 }
 
-type Decided = (Verdict, Option<usize>);
+/// What a moment comes to.
+#[derive(Debug)]
+struct Decided {
+    verdict: Verdict,
+    by: Option<usize>,
+    undecidable: bool,
+}
 
-fn authorized(run: &mut Run, access: &Resource) -> Decided {
-    match run.authorize(access) {
-        Ok(()) => (Verdict::Allowed, allowed_by(run)),
-        Err(error) => (Verdict::Refused(error.code_name().to_owned()), decider(run)),
+impl Default for Decided {
+    /// Before anything was decided nothing is refused.
+    fn default() -> Self {
+        Self {
+            verdict: Verdict::Allowed,
+            by: None,
+            undecidable: false,
+        }
     }
 }
 
-fn prepared(run: &mut Run, target: &Resource) -> Decided {
-    match run.prepare(target) {
-        Ok(_) => (Verdict::Allowed, None),
-        Err(error) => (Verdict::Refused(error.code_name().to_owned()), decider(run)),
+impl Decided {
+    /// A refusal is what it is by itself; what is allowed must be so in every moment.
+    fn then(self, next: Self) -> Self {
+        match next.verdict {
+            Verdict::Allowed => Self {
+                verdict: Verdict::Allowed,
+                by: next.by.or(self.by),
+                undecidable: self.undecidable || next.undecidable,
+            },
+            _ => next,
+        }
+    }
+
+    /// What was decided last.
+    fn last(run: &Run, result: Result<(), s3::Error>, outside: &Outside) -> Self {
+        let Some((last, calls)) = run.trace().moments().next_back() else {
+            return Self::default();
+        };
+        let asked = || calls.iter().any(|call| outside.has(call.step));
+        match result {
+            // One that knows more might have refused it.
+            Ok(()) => Self {
+                verdict: Verdict::Allowed,
+                by: allowed_by(run, calls),
+                undecidable: asked(),
+            },
+            // Nobody's word was final where nobody allowed it: one that knows more might have.
+            Err(error) => Self {
+                verdict: Verdict::Refused(error.code_name().to_owned()),
+                by: last.decided_by,
+                undecidable: last.decided_by.map_or_else(asked, |step| outside.has(step)),
+            },
+        }
     }
 }
 
-/// The step whose word was final last.
-fn decider(run: &Run) -> Option<usize> {
-    let (last, _) = run.trace().moments().next_back()?;
-    last.decided_by
+fn authorized(run: &mut Run, access: &Resource, outside: &Outside) -> Decided {
+    let result = run.authorize(access);
+    Decided::last(run, result, outside)
 }
 
-/// The first step that allowed what was decided on last.
-fn allowed_by(run: &Run) -> Option<usize> {
-    let (last, calls) = run.trace().moments().next_back()?;
+fn prepared(run: &mut Run, target: &Resource, outside: &Outside) -> Decided {
+    let result = run.prepare(target).map(drop);
+    Decided::last(run, result, outside)
+}
+
+/// The first step that allowed it.
+fn allowed_by(run: &Run, calls: &[Call]) -> Option<usize> {
     let mut allowing = calls.iter().filter(|call| {
         let used = run.chain().uses().get(call.step);
         let enforced = used.is_some_and(|used| used.mode == host::Mode::Enforce);
         enforced && matches!(call.said, Said::Allowed)
     });
-    match last.outcome {
-        Outcome::Passed => allowing.next().map(|call| call.step),
-        _ => None,
-    }
+    allowing.next().map(|call| call.step)
 }

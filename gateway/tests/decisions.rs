@@ -229,7 +229,7 @@ fn what_cannot_be_explained_says_what_to_do() {
         ),
         (
             &["replay", "--decisions", "no.txt", "--config", "a.yaml"],
-            "no.txt:1: it is not a recorded decision",
+            "no.txt:1: the line is not a recorded decision: no.txt:1",
         ),
         (
             &["replay", "--decisions", "no.txt", "--config", "gone.yaml"],
@@ -436,7 +436,10 @@ fn a_replay_finds_exactly_the_verdicts_that_would_be_others() {
         allowed("1111111111111111", ""),
         allowed("2222222222222222", missing),
     ];
-    fs::write(&file, recorded.clone() + &more.join("\n") + "\n").unwrap();
+    let missing_all_facts = more[1].clone();
+    // The gateway was killed while it wrote the last one.
+    let torn = r#"{"time":"2026-01-01T00:00"#;
+    fs::write(&file, recorded.clone() + &more.join("\n") + "\n" + torn).unwrap();
     fs::write(
         folder.path().join("tags.yaml"),
         HEAD.to_owned() + ACL + TAGS,
@@ -465,7 +468,7 @@ fn a_replay_finds_exactly_the_verdicts_that_would_be_others() {
         (
             "same.yaml",
             0,
-            &["0 would be different of 2 verdicts in 2 of 5 recorded decisions"][..],
+            &["0 would be different of 2 verdicts in 2 of 6 recorded decisions"][..],
         ),
         // The code is the same, whoever refuses.
         ("strict.yaml", 0, &["0 would be different of 2 verdicts"]),
@@ -495,6 +498,8 @@ fn a_replay_finds_exactly_the_verdicts_that_would_be_others() {
                 "1 not replayed: it was answered with NoSuchBucket before anything was decided",
                 "1 not replayed: it was refused before it was known who asked",
                 "1 not replayed: the document acl/acl of prod-a was too much to be kept",
+                "1 not replayed: the line is not a recorded decision",
+                "data/decisions.jsonl:6: EOF while parsing",
                 "nobody was authenticated again",
                 "1 of the records have hidden values (authorization)",
             ],
@@ -511,5 +516,68 @@ fn a_replay_finds_exactly_the_verdicts_that_would_be_others() {
         "AccessDenied"
     );
     assert_eq!(report["differences"][0]["at"], "tags.yaml:16:5");
-    assert_eq!(report["records"], 5);
+    assert_eq!(report["records"], 6);
+
+    // Nothing that could be compared is no agreement.
+    fs::write(&file, missing_all_facts).unwrap();
+    for more in [&[][..], &["--fail-on-difference"]] {
+        let (code, said) = replay("same.yaml", more);
+        assert_eq!(code, Some(2), "{said}");
+        check(
+            &said,
+            &[
+                "0 would be different of 0 verdicts in 0 of 1",
+                "none of the decisions could be made again",
+            ],
+        );
+    }
+}
+
+#[test]
+fn what_hangs_on_what_was_counted_before_is_undecidable_and_no_difference() {
+    let folder = folder(&[]);
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist");
+    fs::copy(
+        dist.join("rate-limit.wasm"),
+        folder.path().join("rate-limit.wasm"),
+    )
+    .unwrap();
+    let limited = HEAD.replace(
+        "chain:",
+        "  rate-limit: {source: 'file:rate-limit.wasm', grants: [counters]}\nchain:",
+    );
+    let step = "  - {use: rate-limit, settings: {requests: 10}}\n";
+    fs::write(folder.path().join("limited.yaml"), limited + ACL + step).unwrap();
+    fs::write(folder.path().join("free.yaml"), HEAD.to_owned() + ACL).unwrap();
+    let record = r#"{"time":"2026-01-01T00:00:00Z","request_id":"1111111111111111","generation":1,
+        "denied":true,"status":503,"operation":"ListBuckets","method":"GET","path":"/","query":"",
+        "headers":[["host","h"]],"source":"192.0.2.1","secure":true,
+        "principal":{"account":{"id":"root","display_name":"root"}},
+        "accesses":[{"action":"ListAllMyBuckets"}],"steps":[],
+        "moments":[{"phase":"authorize","access":0,"outcome":"passed","parts":[]},
+            {"phase":"prepare","parts":[],
+             "outcome":{"refused":{"code":"SlowDown","status":503,"message":"slow down"}}}]}"#;
+    fs::write(
+        folder.path().join("decisions.jsonl"),
+        record.replace('\n', " "),
+    )
+    .unwrap();
+    for (config, code, different, undecidable) in
+        [("limited.yaml", 0, 0, 1), ("free.yaml", 3, 1, 0)]
+    {
+        let args = [
+            "replay",
+            "--decisions",
+            "decisions.jsonl",
+            "--config",
+            config,
+        ];
+        let more = ["--fail-on-difference", "--format", "json"];
+        let output = output(folder.path(), &[&args[..], &more].concat());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{config}: {said}");
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(report["different"], different, "{config}: {said}");
+        assert_eq!(report["undecidable"], undecidable, "{config}: {said}");
+    }
 }

@@ -16,7 +16,7 @@ use super::decision::requester;
 use super::table::{Cell, Format, Table, Tone};
 use crate::decision::{Record, Restored};
 use crate::explain;
-use crate::replay::{self, Verdict};
+use crate::replay::{self, Outside, Verdict};
 use crate::serve;
 
 /// A record has no more: its documents are bounded, and its accesses are.
@@ -38,11 +38,12 @@ static NOW_MS: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Decisions are recorded in `decisions.file` of the configuration. They are made once more from
-`authorize` on, with the principal as recorded; what a plugin learns from a service, from a
-header that was hidden, or counted before, may differ.
+`authorize` on, with the principal as recorded; what a plugin learns from a header that was
+hidden may differ. What hangs on a service, or on what was counted before, is told as undecidable
+and not counted as different.
 
 Exit codes: 0, nothing differs or nobody asked; 3, something differs (with --fail-on-difference);
-2, it could not be run.
+2, nothing could be compared.
 
 Example:
   sluice replay --decisions decisions.jsonl --config new.yaml --fail-on-difference")]
@@ -70,6 +71,8 @@ struct Report {
     /// Verdicts in them: a DeleteObjects has one for each key.
     verdicts: u64,
     different: u64,
+    /// Those that came out otherwise here, where neither services nor counters are.
+    undecidable: u64,
     /// Why others were not, and how many.
     not_replayable: BTreeMap<String, u64>,
     /// Records with a header or a parameter whose value is not what was sent.
@@ -91,6 +94,8 @@ struct Difference {
     by: Option<String>,
     /// Where it is used.
     at: Option<String>,
+    /// It hangs on a service, or on what was counted before.
+    undecidable: bool,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -99,6 +104,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
             args.format.report(&report, text);
             match report.different > 0 && args.fail_on_difference {
                 true => ExitCode::from(DIFFERENT),
+                // What a pipeline relies on must have looked at something.
+                false if report.replayed == 0 => {
+                    super::complain("sluice replay: none of the decisions could be made again");
+                    ExitCode::from(CANNOT_RUN)
+                }
                 false => ExitCode::SUCCESS,
             }
         }
@@ -117,9 +127,14 @@ fn compare(args: &Args) -> Result<Report, String> {
         notes: explain::unreached(&config).collect(),
         ..Report::default()
     };
+    let outside = Outside::of(&config);
     let path = &args.decisions;
     each_record(path, |record| {
         report.records += 1;
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => return report.unread(error),
+        };
         if !record.hidden.is_empty() {
             report.with_hidden_values += 1;
             report.hidden.extend(record.hidden.iter().cloned());
@@ -127,11 +142,11 @@ fn compare(args: &Args) -> Result<Report, String> {
         let restored = Restored::of(&record, &*accounts, chain.sub_resources());
         let compared = restored.and_then(|restored| {
             NOW_MS.store(restored.time.0, Ordering::Relaxed);
-            replay::replay(&record, restored, &chain)
+            replay::replay(&record, restored, &chain, &outside)
         });
         match compared {
             Ok(compared) => report.add(&record, compared, &config),
-            Err(reason) => *report.not_replayable.entry(reason).or_default() += 1,
+            Err(reason) => report.not_replayed(reason),
         }
     })?;
     if report.records == 0 {
@@ -140,7 +155,9 @@ fn compare(args: &Args) -> Result<Report, String> {
     Ok(report)
 }
 
-fn each_record(path: &Path, mut on: impl FnMut(Record)) -> Result<(), String> {
+/// A line that is no record is one only of a decision that nobody can make again:
+/// the last one of a gateway that was killed is torn.
+fn each_record(path: &Path, mut on: impl FnMut(Result<Record, String>)) -> Result<(), String> {
     let at = |line: u64, error: String| format!("{}:{line}: {error}", path.display());
     let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut lines = BufReader::new(file);
@@ -163,14 +180,25 @@ fn each_record(path: &Path, mut on: impl FnMut(Record)) -> Result<(), String> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let record = serde_json::from_slice(&line);
-        on(record
-            .map_err(|error| at(number, format!("it is not a recorded decision: {error}")))?);
+        on(serde_json::from_slice(&line).map_err(|error| at(number, error.to_string())));
     }
     Ok(())
 }
 
 impl Report {
+    fn not_replayed(&mut self, reason: String) {
+        *self.not_replayable.entry(reason).or_default() += 1;
+    }
+
+    /// The first such line is told with its place.
+    fn unread(&mut self, error: String) {
+        const REASON: &str = "the line is not a recorded decision";
+        if !self.not_replayable.contains_key(REASON) {
+            self.notes.push(format!("{REASON}: {error}"));
+        }
+        self.not_replayed(REASON.to_owned());
+    }
+
     fn add(&mut self, record: &Record, compared: Vec<replay::Compared>, config: &Config) {
         self.replayed += 1;
         for compared in compared {
@@ -178,7 +206,10 @@ impl Report {
             if !compared.differs() {
                 continue;
             }
-            self.different += 1;
+            match compared.undecidable {
+                true => self.undecidable += 1,
+                false => self.different += 1,
+            }
             if self.differences.len() >= DIFFERENCES_MAX {
                 continue;
             }
@@ -192,6 +223,7 @@ impl Report {
                 would_be: compared.would_be,
                 by: step.map(|step| step.plugin.clone()),
                 at: step.map(|step| step.place.to_string()),
+                undecidable: compared.undecidable,
             });
         }
     }
@@ -216,7 +248,10 @@ fn text(report: &Report) -> String {
             Cell::from(&difference.resource),
             Cell::from(&difference.principal),
             verdict(&difference.was),
-            verdict(&difference.would_be),
+            match difference.undecidable {
+                true => Tone::Warning.of("undecidable"),
+                false => verdict(&difference.would_be),
+            },
             Cell::from(optional(&difference.by)),
             Tone::Faint.of(optional(&difference.at)),
         ]);
@@ -225,7 +260,8 @@ fn text(report: &Report) -> String {
         true => String::new(),
         false => table.render(0) + "\n",
     };
-    let more = report.different.saturating_sub(ROWS_MAX as u64);
+    let all = report.different.saturating_add(report.undecidable);
+    let more = all.saturating_sub(ROWS_MAX as u64);
     if more > 0 {
         text.push_str(&format!(
             "… and {more} more, of which `--format json` has {DIFFERENCES_MAX} at most\n\n"
@@ -244,6 +280,12 @@ fn text(report: &Report) -> String {
         report.replayed,
         report.records,
     ));
+    if report.undecidable > 0 {
+        text.push_str(&format!(
+            "{} more cannot be told here: they hang on a service, or on what was counted before\n",
+            Tone::Warning.of(report.undecidable).styled()
+        ));
+    }
     for (reason, count) in &report.not_replayable {
         text.push_str(&format!(
             "{} not replayed: {}\n",
