@@ -5,13 +5,14 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -103,6 +104,10 @@ impl Admin {
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Some(refused) = refusal(request.headers()) {
+            let text = format!("{refused}\n");
+            return answer(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", text);
+        }
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
         let (status, body) = match request.uri().path() {
             "/health/live" if read => (StatusCode::OK, "live\n".to_owned()),
@@ -130,13 +135,11 @@ impl Admin {
     }
 
     /// A page in somebody's browser can send requests here, but none with this
-    /// header to a server that is not its own, and none without an origin.
+    /// header to a server that is not its own.
     async fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let headers = request.headers();
-        if !headers.contains_key(RELOAD_HEADER) || headers.contains_key(header::ORIGIN) {
-            let refused = format!(
-                "a reload is asked for with the header `{RELOAD_HEADER}: yes`, and not by a browser\n"
-            );
+        if !headers.contains_key(RELOAD_HEADER) {
+            let refused = format!("a reload is asked for with the header `{RELOAD_HEADER}: yes`\n");
             return answer(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", refused);
         }
         let outcome = match self.reloader.upgrade() {
@@ -243,6 +246,28 @@ impl Admin {
     }
 }
 
+/// Why nothing is answered: the request comes from a page in somebody's browser.
+/// One whose name leads here, for as long as that lasts, is told by the name.
+fn refusal(headers: &HeaderMap) -> Option<&'static str> {
+    let fetched = headers.get_all("sec-fetch-site").iter();
+    let by_page = fetched.into_iter().any(|site| site != "none");
+    if by_page || headers.contains_key(header::ORIGIN) {
+        return Some("pages in a browser are told nothing here");
+    }
+    let named_well = headers.get_all(header::HOST).iter().all(|host| {
+        let host = host.to_str().ok().and_then(|host| host.parse().ok());
+        host.is_some_and(|host: Authority| is_ours(host.host()))
+    });
+    (!named_well).then_some("ask by an address, by `localhost`, or by a name without dots")
+}
+
+/// Whether a host is named as no page on the Internet is: nobody outside this
+/// network has a name without dots.
+fn is_ours(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.is_ok() || !host.contains('.')
+}
+
 const DECISIONS: &str = "/decisions";
 
 fn is_decisions(path: &str) -> bool {
@@ -282,5 +307,51 @@ pub(super) fn state_name(state: DriveState) -> &'static str {
         DriveState::Online => "online",
         DriveState::Fenced => "fenced",
         DriveState::Missing => "missing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_a_browser_is_told_nothing_whatever_its_name_leads_to() {
+        for (headers, told) in [
+            (&[("host", "127.0.0.1:9001")][..], true),
+            (&[("host", "192.0.2.7")], true),
+            (&[("host", "[::1]:9001")], true),
+            (&[("host", "localhost:9001")], true),
+            (&[("host", "sluice:9001")], true),
+            (&[], true),
+            (&[("host", "localhost"), ("sec-fetch-site", "none")], true),
+            (&[("host", "evil.example.com:9001")], false),
+            (&[("host", "127.0.0.1.evil.example.com")], false),
+            (&[("host", "localhost.")], false),
+            (&[("host", "")], false),
+            (&[("host", "a b")], false),
+            (
+                &[("host", "localhost"), ("host", "evil.example.com")],
+                false,
+            ),
+            (&[("host", "localhost"), ("origin", "null")], false),
+            (
+                &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
+                false,
+            ),
+            (
+                &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
+                false,
+            ),
+        ] {
+            let pairs = headers.iter().map(|(name, value)| {
+                let name = header::HeaderName::from_static(name);
+                (name, header::HeaderValue::from_static(value))
+            });
+            let mut map = HeaderMap::new();
+            for (name, value) in pairs {
+                map.append(name, value);
+            }
+            assert_eq!(refusal(&map).is_none(), told, "{headers:?}");
+        }
     }
 }

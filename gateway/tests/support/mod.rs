@@ -105,7 +105,7 @@ pub(crate) fn get(address: &str, path: &str, headers: &str) -> io::Result<String
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{headers}\r\n"
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n"
     )?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply)?;
