@@ -308,6 +308,16 @@ impl Chain {
         &self.sub_resources
     }
 
+    /// What authenticators look for: names of headers and query parameters; `*` at
+    /// the end stands for any end.
+    pub fn credentials(&self) -> impl Iterator<Item = &str> {
+        let plugins = self.links.iter().map(|link| link.plugin.manifest());
+        let interests = plugins.flat_map(|manifest| &manifest.interests);
+        let asks = interests.filter(|interest| interest.phase == Phase::Authenticate);
+        asks.flat_map(|interest| interest.headers.iter().chain(&interest.queries))
+            .map(String::as_str)
+    }
+
     /// Whether a plugin serves this request.
     pub fn claims(&self, head: &Head) -> bool {
         self.claimant(head).is_some()

@@ -75,7 +75,7 @@ impl Record {
     ) -> Self {
         let facts = run.facts();
         let head = &*facts.head;
-        let shown = Shown::of(head);
+        let shown = Shown::of(head, run.chain());
         let mut keeper = Keeper::new(run);
         let accesses = accesses(run, scene, &mut keeper);
         let target = scene.map(|scene| &scene.target);

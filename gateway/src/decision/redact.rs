@@ -4,8 +4,9 @@
 //! What is hidden is hidden by its name. Presence and names stay, because
 //! plugins are matched by them.
 
+use host::Chain;
 use http::HeaderName;
-use s3::{Head, Query};
+use s3::{Head, Query, SubResource};
 
 /// Stands for what was hidden; it needs no escaping in a query.
 pub(crate) const HIDDEN: &str = "REDACTED";
@@ -19,13 +20,29 @@ pub(crate) struct Shown {
     pub(crate) hidden: Vec<String>,
 }
 
+/// What is a secret in a chain, besides what is one everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Chained<'a> {
+    /// What its authenticators look for.
+    credentials: Vec<&'a str>,
+    sub_resources: Vec<&'a str>,
+}
+
 impl Shown {
-    pub(crate) fn of(head: &Head) -> Self {
+    pub(crate) fn of(head: &Head, chain: &Chain) -> Self {
+        let chained = Chained {
+            credentials: chain.credentials().collect(),
+            sub_resources: chain
+                .sub_resources()
+                .iter()
+                .map(SubResource::name)
+                .collect(),
+        };
         let mut shown = Self::default();
-        shown.query = shown.hide_in_query(&head.query_string);
+        shown.query = shown.hide_in_query(&head.query_string, &chained);
         for (name, value) in head.sent_headers() {
             let value = String::from_utf8_lossy(value.as_bytes());
-            let value = shown.hide_in_header(name, &value);
+            let value = shown.hide_in_header(name, &value, &chained);
             shown.headers.push((name.as_str().to_owned(), value));
         }
         shown.hidden.sort();
@@ -33,15 +50,19 @@ impl Shown {
         shown
     }
 
-    fn hide_in_query(&mut self, query: &str) -> String {
+    fn hide_in_query(&mut self, query: &str, chained: &Chained<'_>) -> String {
         let parameters = query.split('&').map(|parameter| {
             let Some((raw, _)) = parameter.split_once('=') else {
-                return parameter.to_owned();
+                if chained.is_sub_resource(parameter) {
+                    return parameter.to_owned();
+                }
+                self.hidden.push("?".to_owned());
+                return HIDDEN.to_owned();
             };
             // The whole query was read before; what cannot be read is hidden.
             let decoded = Query::parse(parameter).unwrap_or_default();
             match decoded.iter().next() {
-                Some((name, _)) if !is_secret(name) => parameter.to_owned(),
+                Some((name, _)) if !chained.is_secret(name) => parameter.to_owned(),
                 name => {
                     self.hidden
                         .push(name.map_or(raw, |(name, _)| name).to_owned());
@@ -52,13 +73,13 @@ impl Shown {
         parameters.collect::<Vec<_>>().join("&")
     }
 
-    fn hide_in_header(&mut self, name: &HeaderName, value: &str) -> String {
+    fn hide_in_header(&mut self, name: &HeaderName, value: &str, chained: &Chained<'_>) -> String {
         let shown = match name.as_str() {
             "authorization" => authorization(value),
             "referer" | "x-amz-copy-source" | "x-forwarded-uri" | "x-original-url" => {
                 without_query(value)
             }
-            name if is_secret(name) => HIDDEN.to_owned(),
+            name if chained.is_secret(name) => HIDDEN.to_owned(),
             _ => return value.to_owned(),
         };
         if shown != value {
@@ -66,6 +87,46 @@ impl Shown {
         }
         shown
     }
+}
+
+impl Chained<'_> {
+    fn is_secret(&self, name: &str) -> bool {
+        let asked_for = |pattern: &&str| match pattern.strip_suffix('*') {
+            Some(start) => {
+                let beginning = name.get(..start.len());
+                beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+            }
+            None => pattern.eq_ignore_ascii_case(name),
+        };
+        !is_public(name) && (is_secret(name) || self.credentials.iter().any(|one| asked_for(&one)))
+    }
+
+    /// Whether a parameter without a value is one that says what is meant, and
+    /// not the value itself.
+    fn is_sub_resource(&self, parameter: &str) -> bool {
+        const LEN_MAX: usize = 32;
+        let is_word = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
+        let begins = parameter
+            .bytes()
+            .next()
+            .is_none_or(|byte| byte.is_ascii_lowercase());
+        let like_one = begins && parameter.len() <= LEN_MAX && parameter.bytes().all(is_word);
+        like_one || self.sub_resources.contains(&parameter)
+    }
+}
+
+/// The ids of keys are no secrets; without them nobody could tell who signed, or
+/// how. Lists are continued with a token that opens nothing.
+fn is_public(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "awsaccesskeyid",
+        "continuation-token",
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-signedheaders",
+    ];
+    NAMES.iter().any(|public| name.eq_ignore_ascii_case(public))
 }
 
 /// Whether a header or a parameter of this name is one that nobody else may know.
@@ -80,7 +141,7 @@ fn is_secret(name: &str) -> bool {
         "x-amz-signature",
     ];
     /// Parts of names, without what separates words.
-    const PARTS: [&str; 10] = [
+    const PARTS: [&str; 13] = [
         "token",
         "secret",
         "password",
@@ -91,15 +152,18 @@ fn is_secret(name: &str) -> bool {
         "accesskey",
         "customerkey",
         "jwt",
+        "session",
+        "credential",
+        "authkey",
     ];
+    const WORDS: [&str; 3] = ["auth", "hmac", "sig"];
     let name = name.to_ascii_lowercase();
-    // The id of a key is none; without it nobody could tell who signed. Lists are
-    // continued with a token that opens nothing.
-    if matches!(name.as_str(), "awsaccesskeyid" | "continuation-token") {
-        return false;
-    }
-    let words: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| words.contains(part))
+    let joined: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut words = name.split(|char: char| !char.is_ascii_alphanumeric());
+    NAMES.contains(&name.as_str())
+        || PARTS.iter().any(|part| joined.contains(part))
+        || words.clone().any(|word| WORDS.contains(&word))
+        || words.next_back() == Some("key")
 }
 
 /// Who signed and what stays, the signature goes.
@@ -183,6 +247,9 @@ mod tests {
             ("x-amz-meta-client-secret", "c2VjcmV0", HIDDEN),
             ("x-api-key", "c2VjcmV0", HIDDEN),
             ("x-auth-token", "c2VjcmV0", HIDDEN),
+            ("x-auth-key", "c2VjcmV0", HIDDEN),
+            ("x-session", "c2VjcmV0", HIDDEN),
+            ("x-credentials", "c2VjcmV0", HIDDEN),
             (
                 "referer",
                 "https://s3/b/k?X-Amz-Signature=c2VjcmV0",
@@ -209,7 +276,8 @@ mod tests {
             ),
         ] {
             let mut shown = Shown::default();
-            let found = shown.hide_in_header(&HeaderName::from_static(name), value);
+            let chained = Chained::default();
+            let found = shown.hide_in_header(&HeaderName::from_static(name), value, &chained);
             assert_eq!(found, expected, "{name}");
             assert!(!found.contains(SECRET), "{name}");
             assert_eq!(
@@ -239,12 +307,39 @@ mod tests {
                 "X-Amz-Security-Token=REDACTED",
             ),
             ("token=c2VjcmV0&x=1", "token=REDACTED&x=1"),
+            ("sig=c2VjcmV0&design=1", "sig=REDACTED&design=1"),
+            ("auth=c2VjcmV0&author=me", "auth=REDACTED&author=me"),
+            ("key=c2VjcmV0&key-marker=a", "key=REDACTED&key-marker=a"),
+            ("c2VjcmV0", "REDACTED"),
+            ("publicAccessBlock&c2VjcmV0", "publicAccessBlock&REDACTED"),
             (
                 "list-type=2&continuation-token=abc",
                 "list-type=2&continuation-token=abc",
             ),
         ] {
-            assert_eq!(Shown::default().hide_in_query(query), expected);
+            let found = Shown::default().hide_in_query(query, &Chained::default());
+            assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn what_an_authenticator_of_the_chain_looks_for_is_hidden() {
+        let chained = Chained {
+            credentials: vec!["x-badge", "x-proof-*", "Door", "X-Amz-Credential"],
+            sub_resources: vec!["v2"],
+        };
+        for (name, hidden) in [
+            ("x-badge", true),
+            ("x-badges", false),
+            ("x-proof-of-age", true),
+            ("x-proof", false),
+        ] {
+            let mut shown = Shown::default();
+            let found = shown.hide_in_header(&HeaderName::from_static(name), "value", &chained);
+            assert_eq!(found == HIDDEN, hidden, "{name}");
+        }
+        let query = "door=c2VjcmV0&X-Amz-Credential=AKIA&v2";
+        let found = Shown::default().hide_in_query(query, &chained);
+        assert_eq!(found, "door=REDACTED&X-Amz-Credential=AKIA&v2");
     }
 }
