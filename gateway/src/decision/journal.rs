@@ -6,18 +6,18 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::Decisions;
 
-use super::Record;
+use super::{Record, Requester};
 
 /// Lines that wait for the file.
 const QUEUE_MAX: usize = 4096;
@@ -25,7 +25,10 @@ const QUEUE_MAX: usize = 4096;
 /// What the records in memory may take, however many are wanted.
 const KEPT_LEN_MAX: usize = 32 << 20;
 
-/// How long nothing comes until it is looked whether the file is still there.
+/// What these lines may take: each is as long as what was decided on.
+const QUEUE_LEN_MAX: usize = 16 << 20;
+
+/// How often it is looked whether the file is still there.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Journal {
@@ -38,12 +41,17 @@ struct Kept {
     /// The latest is the last.
     entries: VecDeque<Entry>,
     len: usize,
+    /// How many of them are stray.
+    strays: usize,
 }
 
 #[derive(Clone)]
 struct Entry {
     request_id: String,
     denied: bool,
+    /// Nobody known asked, and was denied: that is in anybody's power, as often as
+    /// they like.
+    stray: bool,
     /// JSON in one line, without its end.
     line: Arc<str>,
 }
@@ -59,6 +67,8 @@ pub(crate) struct Query {
 impl Query {
     /// So many are told where nobody says how many.
     const LIMIT: usize = 100;
+    /// And so many at most.
+    const LIMIT_MAX: usize = 1000;
 
     /// What the query of a URL asks for: `denied=true&limit=10`. Nothing in it
     /// would need decoding.
@@ -70,7 +80,9 @@ impl Query {
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=')? {
                 ("denied", value) => query.denied = Some(value.parse().ok()?),
-                ("limit", number) => query.limit = number.parse().ok()?,
+                ("limit", number) => {
+                    query.limit = number.parse::<usize>().ok()?.min(Self::LIMIT_MAX);
+                }
                 _ => return None,
             }
         }
@@ -80,6 +92,8 @@ impl Query {
 
 struct Writer {
     queue: SyncSender<Sent>,
+    /// Bytes of the lines in it.
+    queued: Arc<AtomicUsize>,
     size_max: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -126,6 +140,7 @@ impl Journal {
         kept.push(Entry {
             request_id: record.request_id.clone(),
             denied: record.denied,
+            stray: record.denied && record.principal == Requester::Anonymous,
             line,
         });
         kept.shrink_to(settings.keep, KEPT_LEN_MAX);
@@ -169,15 +184,25 @@ fn is_sampled(share: f64, request_id: &str) -> bool {
 impl Kept {
     fn push(&mut self, entry: Entry) {
         self.len += entry.line.len();
+        self.strays += usize::from(entry.stray);
         self.entries.push_back(entry);
     }
 
+    fn forget(&mut self, index: usize) {
+        if let Some(entry) = self.entries.remove(index) {
+            self.len -= entry.line.len();
+            self.strays -= usize::from(entry.stray);
+        }
+    }
+
     fn shrink_to(&mut self, count_max: usize, len_max: usize) {
-        while self.entries.len() > count_max || self.len > len_max {
-            let Some(oldest) = self.entries.pop_front() else {
-                return;
+        while !self.entries.is_empty() && (self.entries.len() > count_max || self.len > len_max) {
+            // A flood of strays drives out strays once they are half of all.
+            let stray = match self.strays > self.entries.len() / 2 {
+                true => self.entries.iter().position(|entry| entry.stray),
+                false => None,
             };
-            self.len -= oldest.line.len();
+            self.forget(stray.unwrap_or(0));
         }
     }
 }
@@ -187,19 +212,26 @@ impl Writer {
         let size_max = Arc::new(AtomicU64::new(size_max));
         let mut log = Log::open(path, Arc::clone(&size_max))?;
         let (queue, lines) = sync_channel(QUEUE_MAX);
+        let queued = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&queued);
         let thread = std::thread::Builder::new()
             .name("decisions".into())
-            .spawn(move || log.write_all(&lines))?;
+            .spawn(move || log.write_all(&lines, &left))?;
         Ok(Self {
             queue,
+            queued,
             size_max,
             thread: Mutex::new(Some(thread)),
         })
     }
 
     fn write(&self, line: Arc<str>) {
+        let len = line.len();
+        let queued = self.queued.fetch_add(len, Ordering::Relaxed);
+        let has_room = queued.saturating_add(len) <= QUEUE_LEN_MAX;
         // It is full, or closed.
-        if self.queue.try_send(Sent::Line(line)).is_err() {
+        if !has_room || self.queue.try_send(Sent::Line(line)).is_err() {
+            self.queued.fetch_sub(len, Ordering::Relaxed);
             metrics::counter!("sluice_decisions_dropped_total").increment(1);
         }
     }
@@ -221,18 +253,21 @@ struct Log {
     file: BufWriter<File>,
     size: u64,
     inode: u64,
+    looked: Instant,
     failing: bool,
 }
 
 impl Log {
     fn open(path: &Path, size_max: Arc<AtomicU64>) -> io::Result<Self> {
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
+            .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
             .open(path)?;
         // One that was there may have been readable for others.
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        end_line(&mut file)?;
         let metadata = file.metadata()?;
         Ok(Self {
             path: path.to_owned(),
@@ -240,20 +275,22 @@ impl Log {
             file: BufWriter::new(file),
             size: metadata.len(),
             inode: metadata.ino(),
+            looked: Instant::now(),
             failing: false,
         })
     }
 
-    fn write_all(&mut self, lines: &Receiver<Sent>) {
+    /// Until the end was sent. `queued` is made less by what is taken.
+    fn write_all(&mut self, lines: &Receiver<Sent>, queued: &AtomicUsize) {
         loop {
-            let written = match lines.recv_timeout(LOOK_AFTER) {
-                Ok(Sent::Line(first)) => self.write_several(&first, lines),
-                Err(RecvTimeoutError::Timeout) => self.reopen().map(|()| true),
+            let (written, more) = match lines.recv_timeout(LOOK_AFTER) {
+                Ok(Sent::Line(first)) => self.write_several(&first, lines, queued),
+                Err(RecvTimeoutError::Timeout) => (self.look(), true),
                 Ok(Sent::End) | Err(RecvTimeoutError::Disconnected) => return,
             };
             self.report(&written);
             self.failing = written.is_err();
-            if let Ok(false) = written {
+            if !more {
                 return;
             }
         }
@@ -261,20 +298,31 @@ impl Log {
 
     /// With all that has come meanwhile, so that a line is seen at once and many
     /// cost little. Returns whether more can come.
-    fn write_several(&mut self, first: &str, lines: &Receiver<Sent>) -> io::Result<bool> {
-        let mut result = self.write(first);
+    fn write_several(
+        &mut self,
+        first: &str,
+        lines: &Receiver<Sent>,
+        queued: &AtomicUsize,
+    ) -> (io::Result<()>, bool) {
+        // Where it cannot be begun anew, it goes on in the one that was moved.
+        let looked = self.look();
+        let mut write = |line: &str| {
+            queued.fetch_sub(line.len(), Ordering::Relaxed);
+            self.write(line)
+        };
+        let mut result = write(first);
         let mut more = true;
         for sent in lines.try_iter().take(QUEUE_MAX) {
             match sent {
-                Sent::Line(line) => result = result.and(self.write(&line)),
+                Sent::Line(line) => result = result.and(write(&line)),
                 Sent::End => more = false,
             }
         }
-        result.and(self.file.flush()).map(|()| more)
+        (looked.and(result).and(self.file.flush()), more)
     }
 
     /// Says once that it fails, and once that it does not any more.
-    fn report(&self, written: &io::Result<bool>) {
+    fn report(&self, written: &io::Result<()>) {
         let path = self.path.display();
         match (written, self.failing) {
             (Err(error), false) => tracing::error!(%path, %error, "decisions cannot be written"),
@@ -301,12 +349,13 @@ impl Log {
     }
 
     /// Somebody may have moved the file away.
-    fn reopen(&mut self) -> io::Result<()> {
-        let here = fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode);
-        if !here {
-            *self = Self::open(&self.path, Arc::clone(&self.size_max))?;
+    fn look(&mut self) -> io::Result<()> {
+        if self.looked.elapsed() < LOOK_AFTER {
+            return Ok(());
         }
-        Ok(())
+        self.looked = Instant::now();
+        let here = fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode);
+        if here { Ok(()) } else { self.begin_anew() }
     }
 
     /// What is in the file gets `.1` behind its name, in place of what had it.
@@ -314,10 +363,35 @@ impl Log {
         self.file.flush()?;
         let mut aside = self.path.clone().into_os_string();
         aside.push(".1");
-        fs::rename(&self.path, aside)?;
+        match fs::rename(&self.path, aside) {
+            // Somebody else has moved it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
+        self.begin_anew()
+    }
+
+    fn begin_anew(&mut self) -> io::Result<()> {
+        let failing = self.failing;
         *self = Self::open(&self.path, Arc::clone(&self.size_max))?;
+        self.failing = failing;
         Ok(())
     }
+}
+
+/// Of a gateway that was killed the last line may be torn; the next is not to be
+/// torn with it.
+fn end_line(file: &mut File) -> io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" {
+        return Ok(());
+    }
+    file.write_all(b"\n")
 }
 
 #[cfg(test)]
@@ -328,6 +402,7 @@ mod tests {
         Entry {
             request_id: format!("{number:016X}"),
             denied,
+            stray: false,
             line: "x".repeat(len).into(),
         }
     }
@@ -407,6 +482,8 @@ mod tests {
             ("denied=true", query(Some(true), 100)),
             ("denied=false&limit=7", query(Some(false), 7)),
             ("limit=0&", query(None, 0)),
+            ("limit=1000", query(None, 1000)),
+            ("limit=1001", query(None, 1000)),
             ("denied", None),
             ("denied=yes", None),
             ("limit=-1", None),
@@ -466,10 +543,72 @@ mod tests {
         assert_eq!(read(&path), "line   7\nline   8\n");
         // Moved away by somebody else, it is begun anew.
         fs::rename(&path, folder.path().join("elsewhere")).unwrap();
-        log.reopen().unwrap();
-        log.write("line   9").unwrap();
-        log.file.flush().unwrap();
+        let (_lines, queue) = sync_channel(1);
+        let queued = AtomicUsize::new(64);
+        let write = |log: &mut Log, line: &str| {
+            log.looked = Instant::now().checked_sub(LOOK_AFTER).unwrap();
+            let (written, more) = log.write_several(line, &queue, &queued);
+            written.unwrap();
+            assert!(more);
+        };
+        write(&mut log, "line   9");
         assert_eq!(read(&path), "line   9\n");
+        // So is one that was moved just when it is full.
+        write(&mut log, "line  10");
+        fs::remove_file(&path).unwrap();
+        log.write("line  11").unwrap();
+        log.file.flush().unwrap();
+        assert_eq!(read(&path), "line  11\n");
+        assert_eq!(queued.load(Ordering::Relaxed), 64 - 2 * "line   9".len());
+    }
+
+    #[test]
+    fn a_line_that_was_torn_is_ended_and_tears_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.jsonl");
+        for (before, after) in [("", "1\n"), ("0\n", "0\n1\n"), ("0", "0\n1\n")] {
+            fs::write(&path, before).unwrap();
+            let mut log = Log::open(&path, Arc::new(AtomicU64::new(1 << 20))).unwrap();
+            log.write("1").unwrap();
+            log.file.flush().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn strays_drive_out_no_more_than_half_of_what_is_kept() {
+        let mut all = Kept::default();
+        for number in 0..100 {
+            let stray = number >= 10;
+            all.push(Entry {
+                stray,
+                ..entry(number, stray, 1)
+            });
+            all.shrink_to(8, 1000);
+        }
+        let strays: Vec<_> = all.entries.iter().map(|entry| entry.stray).collect();
+        assert_eq!(strays, [false, false, false, false, true, true, true, true]);
+        assert_eq!((all.strays, all.len), (4, 8));
+        assert_eq!(
+            all.entries.back().unwrap().request_id,
+            format!("{:016X}", 99)
+        );
+    }
+
+    #[test]
+    fn what_waits_for_the_file_is_bounded_in_bytes() {
+        let (queue, lines) = sync_channel(QUEUE_MAX);
+        let writer = Writer {
+            queue,
+            queued: Arc::default(),
+            size_max: Arc::default(),
+            thread: Mutex::new(None),
+        };
+        let line: Arc<str> = "x".repeat(QUEUE_LEN_MAX / 4).into();
+        for _ in 0..10 {
+            writer.write(Arc::clone(&line));
+        }
+        assert_eq!(lines.try_iter().count(), 4);
     }
 
     #[test]
