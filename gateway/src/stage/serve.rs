@@ -1,7 +1,8 @@
 //! serve: the operation itself, by the plugin that claims it or natively.
 
+use host::Run;
 use http::Method;
-use s3::{Head, Operation};
+use s3::{Code, Head, Operation};
 
 use crate::body::ReplyBody;
 use crate::error::Result;
@@ -77,6 +78,17 @@ async fn serve_by_plugin(
         cleared.object()?;
     }
     let served = exchange.run.serve(&cleared.target, body)?;
+    // The store has no call that changes both at once, and half a change is none.
+    if !served.changes.bucket.is_empty() && !served.changes.object.is_empty() {
+        let plugin = server(&exchange.run);
+        let request_id = &exchange.run.facts().request_id;
+        tracing::error!(
+            plugin,
+            request_id,
+            "it wrote documents of the bucket and of the object in one request; nothing is stored"
+        );
+        return Err(Code::InternalError.into());
+    }
     if !served.changes.bucket.is_empty() {
         generation
             .store
@@ -94,6 +106,14 @@ async fn serve_by_plugin(
         headers: served.headers,
         body: ReplyBody::bytes(served.body),
     })
+}
+
+/// The plugin that served it.
+fn server(run: &Run) -> &str {
+    let last = run.trace().moments().next_back();
+    let step = last.and_then(|(moment, _)| moment.decided_by);
+    let used = step.and_then(|step| run.chain().uses().get(step));
+    used.map_or("unknown", |used| &used.plugin)
 }
 
 /// Whether the request is about an object that must be there. A browser asks for
