@@ -242,7 +242,8 @@ fn limits(value: &Value<'_>) -> Valid<PluginLimits> {
         }
     });
     let memory = fields.or("memory", default.memory, |value| {
-        value.size(64 << 10..=1 << 30)
+        // What the host has room for.
+        value.size(64 << 10..=256 << 20)
     });
     let output = fields.or("output", default.output, |value| {
         value.size(1 << 10..=16 << 20)

@@ -330,7 +330,7 @@ fn limits() -> Json {
             "The same, with all that it waits for; not less than `cpu`.",
             "1s",
         ),
-        "memory" => size("Of one instance.", "8MiB"),
+        "memory" => size("Of one instance; at most 256MiB.", "8MiB"),
         "output" => size("Of what one call hands out.", "64KiB"),
         "host_calls" => count("In one call.", 1, 1_000_000, Some(1024)),
         "log_lines" => count(

@@ -2,8 +2,10 @@
 //! granted, and every complaint points at its line.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, iter};
 
 use config::{Config, Diagnostic, OnStart, PluginFacts, PluginSource, Report};
 use host::{
@@ -67,23 +69,10 @@ pub(crate) fn load_at(
 ) -> Result<Policy, Report> {
     let mut plugins = Vec::with_capacity(config.plugins.len());
     let mut complaints = Vec::new();
-    // Compiling takes most of the time until the gateway is ready.
-    let loaded: Vec<_> = std::thread::scope(|scope| {
-        let loads: Vec<_> = config
-            .plugins
-            .iter()
-            .map(|plugin| scope.spawn(|| load_or_break(host, plugin)))
-            .collect();
-        loads
-            .into_iter()
-            .map(std::thread::ScopedJoinHandle::join)
-            .collect()
-    });
-    for loaded in loaded {
+    for loaded in load_all(host, &config.plugins) {
         match loaded {
-            Ok(Ok(plugin)) => plugins.push(plugin),
-            Ok(Err(report)) => complaints.extend(report.diagnostics),
-            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(plugin) => plugins.push(plugin),
+            Err(report) => complaints.extend(report.diagnostics),
         }
     }
     Report::of(complaints)?;
@@ -119,6 +108,30 @@ pub(crate) fn load_at(
     Report::of(complaints)?;
     let chain = chain.unwrap_or_else(|_| unreachable!("every fault of a chain has its step"));
     Ok(Policy { chain, plugins })
+}
+
+/// In the order of the catalogue. Compiling takes most of the time until the
+/// gateway is ready, so that every core has a part in it.
+fn load_all(host: &Host, plugins: &[config::Plugin]) -> Vec<Result<Arc<Plugin>, Report>> {
+    let threads_max = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let load_some = || {
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let some = numbers.map_while(|number| Some((number, plugins.get(number)?)));
+        some.map(|(number, plugin)| (number, load_or_break(host, plugin)))
+            .collect::<Vec<_>>()
+    };
+    let mut loaded: Vec<_> = std::thread::scope(|scope| {
+        let threads = threads_max.min(plugins.len());
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(load_some)).collect();
+        let joined = threads.into_iter().map(|thread| match thread.join() {
+            Ok(some) => some,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.flatten().collect()
+    });
+    loaded.sort_by_key(|(number, _)| *number);
+    loaded.into_iter().map(|(_, loaded)| loaded).collect()
 }
 
 /// What is wrong with the settings by the schemas of the plugins, by the steps,
@@ -244,6 +257,8 @@ fn load_plugin(host: &Host, plugin: &config::Plugin) -> Result<Arc<Plugin>, Unlo
             is_the_files: !matches!(
                 error,
                 host::LoadError::Name { .. }
+                    | host::LoadError::Digest { .. }
+                    | host::LoadError::Limits { .. }
                     | host::LoadError::MissingGrant { .. }
                     | host::LoadError::OpenAtRisk { .. }
             ),
