@@ -229,7 +229,7 @@ fn what_cannot_be_explained_says_what_to_do() {
         ),
         (
             &["replay", "--decisions", "no.txt", "--config", "a.yaml"],
-            "no.txt:1: the line is not a recorded decision: no.txt:1",
+            "the line is not a recorded decision: no.txt:1",
         ),
         (
             &["replay", "--decisions", "no.txt", "--config", "gone.yaml"],
