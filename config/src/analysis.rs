@@ -56,9 +56,9 @@ impl Config {
                 &mut warnings,
             );
         }
-        let inserts = self.chain.iter().any(Step::is_inserted);
-        if inserts && self.enforced.is_empty() {
-            let message = "steps are inserted for some buckets, and no plugin is enforced";
+        let of_buckets = self.chain.iter().any(Step::is_of_buckets);
+        if of_buckets && self.enforced.is_empty() {
+            let message = "the chain is another one for some buckets, and no plugin is enforced";
             let help = "name the plugins in `enforced` that every request must pass";
             warnings.push(self.parts.place("buckets").complain(message, help));
         }
@@ -77,6 +77,28 @@ fn unreachable(
     warnings: &mut Vec<Diagnostic>,
 ) {
     let mut warn = |message: String, help: &str| warnings.push(step.place.complain(message, help));
+    let matching = &step.matching;
+    let mut said_here = match step.is_varied() {
+        // Of the rest, its use in the chain tells.
+        true => matching.within.iter(),
+        false => matching.buckets.iter(),
+    };
+    for glob in said_here.clone().filter(|glob| !can_match(glob)) {
+        let message = format!("no bucket can have a name like `{}`", glob.as_str());
+        let help = "names have 3 to 63 characters, begin and end with a letter or a digit, have no \
+                    two dots in a row, and are no IP addresses";
+        warn(message, help);
+    }
+    if step.is_varied() {
+        if said_here.all(|glob| matching.except.contains(glob)) {
+            let message = format!("an earlier entry says what `{}` is here", step.plugin);
+            warn(
+                message,
+                "only the first one counts: merge them, or remove one",
+            );
+        }
+        return;
+    }
     if step.mode == Mode::Off {
         return warn("this step is off".to_owned(), "switch it on, or remove it");
     }
@@ -89,12 +111,6 @@ fn unreachable(
     if let Some(same) = same {
         let message = format!("this step repeats the one on line {}", same.place.line());
         warn(message, "remove one of them");
-    }
-    for glob in step.matching.buckets.iter().filter(|glob| !can_match(glob)) {
-        let message = format!("no bucket can have a name like `{}`", glob.as_str());
-        let help = "names have 3 to 63 characters, begin and end with a letter or a digit, have no \
-                    two dots in a row, and are no IP addresses";
-        warn(message, help);
     }
     let Some(facts) = facts else { return };
     let mut accesses = Operation::ALL

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::account::Account;
-use crate::matching::{self, Match};
+use crate::matching::{self, Glob, Match};
 use crate::policy::Names;
 use crate::read::{Fields, Valid, Value};
 use crate::report::Place;
@@ -11,7 +11,7 @@ use crate::settings::Places;
 use crate::words::Mode;
 
 pub(crate) const STEP_KEYS: &[&str] = &["use", "match", "settings", "mode"];
-pub(crate) const ENTRY_KEYS: &[&str] = &["match", "insert"];
+pub(crate) const ENTRY_KEYS: &[&str] = &["match", "insert", "settings", "shadow"];
 pub(crate) const INSERT_KEYS: &[&str] = &["after", "before", "use", "match", "settings", "mode"];
 
 /// One use of a plugin.
@@ -29,8 +29,13 @@ pub struct Step {
 
 impl Step {
     /// Whether it is there for the buckets of an entry of `buckets`.
-    pub(crate) fn is_inserted(&self) -> bool {
+    pub(crate) fn is_of_buckets(&self) -> bool {
         self.place.path().starts_with("buckets")
+    }
+
+    /// Whether it is what an entry of `buckets` makes of a use in the chain.
+    pub(crate) fn is_varied(&self) -> bool {
+        !self.matching.within.is_empty()
     }
 
     /// Whether every request has to pass it.
@@ -98,28 +103,91 @@ enum Side {
     After,
 }
 
-pub(crate) fn bucket_inserts(value: &Value<'_>, known: &Known<'_>) -> Valid<Vec<Insert>> {
+/// What is different for some buckets.
+pub(crate) struct Entry {
+    buckets: Vec<Glob>,
+    inserts: Vec<Insert>,
+    /// By the plugins whose uses in the chain are others for these buckets.
+    variations: BTreeMap<String, Variation>,
+}
+
+struct Variation {
+    /// Instead of those in the chain, and where they stand.
+    settings: Option<(serde_json::Value, Places)>,
+    shadow: bool,
+    place: Place,
+}
+
+pub(crate) fn entry(value: &Value<'_>, known: &Known<'_>, enforced: &[String]) -> Valid<Entry> {
     let fields = value.fields(ENTRY_KEYS)?;
     let buckets = fields.required("match", "[\"prod-*\"]", matching::globs);
-    let inserts = fields.required("insert", "[{after: .., use: ..}]", |value| {
-        value.filled_list("insert a step, or remove the entry", |value| {
+    let inserts = fields.or("insert", Vec::new(), |value| {
+        value.filled_list("insert a step, or remove the key", |value| {
             insert(value, known)
         })
     });
+    let settings = fields.or("settings", Vec::new(), |value| {
+        value.named(|name, value| {
+            let plugin = known.used.check(name, value, not_used)?;
+            can_vary(&plugin, value, enforced)?;
+            let variation = Variation {
+                settings: Some((value.json()?, value.places())),
+                shadow: false,
+                place: value.place(),
+            };
+            Ok((plugin, variation))
+        })
+    });
+    let shadow = fields.or("shadow", Vec::new(), |value| {
+        value.list(|value| {
+            let plugin = known.used.find(value, not_used)?;
+            can_vary(&plugin, value, enforced)?;
+            Ok((plugin, value.place()))
+        })
+    });
+    let changes = ["insert", "settings", "shadow"];
+    let is_idle = !changes
+        .iter()
+        .any(|key| fields.get(key).is_some_and(Value::is_filled));
+    if is_idle && inserts.is_ok() && settings.is_ok() && shadow.is_ok() {
+        let help = "add `insert`, `settings` or `shadow`, or remove the entry";
+        return Err(value.fail("nothing is different for these buckets", help));
+    }
     let (buckets, mut inserts) = (buckets?, inserts?);
     for insert in &mut inserts {
         insert.step.matching.buckets.clone_from(&buckets);
     }
-    Ok(inserts)
+    let mut variations: BTreeMap<_, _> = settings?.into_iter().collect();
+    for (plugin, place) in shadow? {
+        let variation = variations.entry(plugin).or_insert(Variation {
+            settings: None,
+            shadow: true,
+            place,
+        });
+        variation.shadow = true;
+    }
+    Ok(Entry {
+        buckets,
+        inserts,
+        variations,
+    })
+}
+
+fn not_used(name: &str) -> String {
+    format!("the chain does not use a plugin `{name}`")
+}
+
+fn can_vary(plugin: &str, at: &Value<'_>, enforced: &[String]) -> Valid<()> {
+    if enforced.iter().any(|name| name == plugin) {
+        let message = format!("`{plugin}` is enforced, and so the same for all buckets");
+        return Err(at.fail(message, "remove this, or take it out of `enforced`"));
+    }
+    Ok(())
 }
 
 fn insert(value: &Value<'_>, known: &Known<'_>) -> Valid<Insert> {
     let fields = value.fields(INSERT_KEYS)?;
-    let anchor = |value: &Value<'_>| {
-        known.used.find(value, |name| {
-            format!("the chain does not use a plugin `{name}`")
-        })
-    };
+    let anchor = |value: &Value<'_>| known.used.find(value, not_used);
     let place = fields.only(&[
         ("after", &|value| Ok((Side::After, anchor(value)?))),
         ("before", &|value| Ok((Side::Before, anchor(value)?))),
@@ -141,9 +209,45 @@ fn insert(value: &Value<'_>, known: &Known<'_>) -> Valid<Insert> {
     })
 }
 
+/// The steps of the chain with all that is different for some buckets.
+pub(crate) fn merge(chain: Vec<Step>, entries: Vec<Entry>) -> Vec<Step> {
+    let varied = chain.into_iter().flat_map(|step| vary(step, &entries));
+    let varied = varied.collect();
+    let inserts = entries.into_iter().flat_map(|entry| entry.inserts);
+    place(varied, inserts.collect())
+}
+
+/// A use as one step for each entry that makes another of it, and one for all
+/// other buckets. No bucket is meant by two of them: the first entry that fits
+/// a bucket is the one for it.
+fn vary(step: Step, entries: &[Entry]) -> Vec<Step> {
+    let mut rest = step.clone();
+    let mut varied = Vec::new();
+    for entry in entries {
+        let Some(variation) = entry.variations.get(&step.plugin) else {
+            continue;
+        };
+        let mut other = step.clone();
+        other.place = variation.place.clone();
+        other.matching.within.clone_from(&entry.buckets);
+        other.matching.except.clone_from(&rest.matching.except);
+        if let Some((settings, places)) = &variation.settings {
+            other.settings = settings.clone();
+            other.places = places.clone();
+        }
+        if variation.shadow && other.mode == Mode::Enforce {
+            other.mode = Mode::Shadow;
+        }
+        varied.push(other);
+        rest.matching.except.extend_from_slice(&entry.buckets);
+    }
+    varied.push(rest);
+    varied
+}
+
 /// Puts every insert before the first or after the last use of its anchor, in
 /// the order in which they are written.
-pub(crate) fn merge(chain: Vec<Step>, mut inserts: Vec<Insert>) -> Vec<Step> {
+fn place(chain: Vec<Step>, mut inserts: Vec<Insert>) -> Vec<Step> {
     let mut take = |side, anchor: &str| -> Vec<Step> {
         let taken = inserts.extract_if(.., |insert| insert.side == side && insert.anchor == anchor);
         taken.map(|insert| insert.step).collect()

@@ -16,6 +16,10 @@ pub struct Match {
     pub operations: Vec<Operation>,
     /// Empty for all, and for requests without a bucket.
     pub buckets: Vec<Glob>,
+    /// Those that an entry of `buckets` is about, of which one fits, too. Empty for all.
+    pub within: Vec<Glob>,
+    /// Those that others are about; none fits.
+    pub except: Vec<Glob>,
     /// What the key of an object begins with. Empty for all, and for requests without a key.
     pub prefixes: Vec<String>,
     /// Empty for all.
@@ -90,6 +94,8 @@ pub(crate) fn matching(value: &Value<'_>, accounts: Option<&[Account]>) -> Valid
     Ok(Match {
         operations: operations?,
         buckets: buckets?,
+        within: Vec::new(),
+        except: Vec::new(),
         prefixes: prefixes?,
         principals: principals?,
         headers: headers?,

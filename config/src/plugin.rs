@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::account::{NamedSecret, is_name};
+use crate::account::NamedSecret;
 use crate::endpoint::{self, Endpoint};
 use crate::failure::{self, Breaker, OnFailure, OnStart};
 use crate::read::{Fields, Valid, Value};
@@ -104,18 +104,18 @@ impl Plugin {
 
 /// `base` is where plugins are found, `data` where secrets are.
 pub(crate) fn plugin(name: &str, value: &Value<'_>, base: &Path, data: &Path) -> Valid<Plugin> {
-    let named = match is_name(name, 64) {
+    let named = match is_plugin_name(name) {
         true => Ok(()),
         false => Err(value.fail(
             format!("`{name}` cannot name a plugin"),
-            "use 1 to 64 letters, digits, `-`, `_` and `.`",
+            "use 1 to 64 lower-case letters, digits, `-` and `_`",
         )),
     };
     let fields = value.fields(PLUGIN_KEYS)?;
     let source = fields.required("source", "builtin:NAME", |value| {
         let help = "write `builtin:NAME` or `file:PATH`";
         value.parsed(help, |text| match text.split_once(':') {
-            Some(("builtin", name)) if is_name(name, 64) => {
+            Some(("builtin", name)) if is_plugin_name(name) => {
                 Ok(PluginSource::Builtin(name.to_owned()))
             }
             Some(("file", path)) if !path.is_empty() => Ok(PluginSource::File(base.join(path))),
@@ -177,6 +177,12 @@ pub(crate) fn plugin(name: &str, value: &Value<'_>, base: &Path, data: &Path) ->
         instances: instances?,
         place: value.place(),
     })
+}
+
+/// It is part of the names of documents and of metrics, too.
+fn is_plugin_name(name: &str) -> bool {
+    let valid = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(valid)
 }
 
 /// A grant that is for what the field `name` names is there exactly where that is.

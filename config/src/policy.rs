@@ -26,13 +26,22 @@ impl Names {
         value: &Value<'_>,
         missing: impl Fn(&str) -> String,
     ) -> Valid<String> {
-        let text = value.text()?;
+        self.check(value.text()?, value, missing)
+    }
+
+    /// The name of what is at a place, if it is one of these.
+    pub(crate) fn check(
+        &self,
+        name: &str,
+        at: &Value<'_>,
+        missing: impl Fn(&str) -> String,
+    ) -> Valid<String> {
         let names = self.0.borrow();
-        if names.contains(text) {
-            return Ok(text.to_owned());
+        if names.contains(name) {
+            return Ok(name.to_owned());
         }
-        let help = suggest(text, names.iter().map(String::as_str), "plugin");
-        Err(value.fail(missing(text), help))
+        let help = suggest(name, names.iter().map(String::as_str), "plugin");
+        Err(at.fail(missing(name), help))
     }
 }
 
@@ -80,21 +89,25 @@ pub(crate) fn policy<'a>(
         true => fields.required("chain", "[{use: ..}]", read_chain),
         false => defaulted(fields, default, "chain", read_chain),
     };
-    let inserts = fields.or("buckets", Vec::new(), |value| {
-        value.list(|value| chain::bucket_inserts(value, &known))
-    });
-    let chain = chain.and_then(|chain| {
-        let check = |value: &Value<'_>| value.list(|value| chain::enforced(value, &names, &chain));
-        let enforced = match given("chain") || given("plugins") {
-            true => fields.or("enforced", Vec::new(), check),
-            false => defaulted(fields, default, "enforced", check),
-        }?;
-        Ok((chain, enforced))
+    let enforced = chain
+        .as_ref()
+        .map_err(|invalid| *invalid)
+        .and_then(|chain| {
+            let check =
+                |value: &Value<'_>| value.list(|value| chain::enforced(value, &names, chain));
+            match given("chain") || given("plugins") {
+                true => fields.or("enforced", Vec::new(), check),
+                false => defaulted(fields, default, "enforced", check),
+            }
+        });
+    let entries = fields.or("buckets", Vec::new(), |value| {
+        // Where it is invalid, that has been said.
+        let enforced = enforced.as_deref().unwrap_or_default();
+        value.list(|value| chain::entry(value, &known, enforced))
     });
 
-    let inserts = inserts?.into_iter().flatten().collect();
-    let (plugins, (chain, enforced)) = (plugins?, chain?);
-    let mut chain = chain::merge(chain, inserts);
+    let (plugins, chain, enforced) = (plugins?, chain?, enforced?);
+    let mut chain = chain::merge(chain, entries?);
     for step in &mut chain {
         default_regions(step, &plugins, around.region);
     }

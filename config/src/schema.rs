@@ -33,13 +33,13 @@ pub fn schema() -> Json {
             "accounts" => about("Who may sign requests.", filled(account())),
             "plugins" => about(
                 "The catalogue: what code there is, and what it may ever do.",
-                json!({"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": plugin()}),
+                json!({"type": "object", "propertyNames": {"pattern": PLUGIN_NAME}, "additionalProperties": plugin()}),
             ),
             "chain" => about("What a request passes, in this order.", list(step())),
             "buckets" => about("What some buckets have in addition.", list(entry())),
             "enforced" => about(
                 "Plugins that every request must pass.",
-                list(name("The name of a plugin.")),
+                list(plugin_name("The name of a plugin.")),
             ),
             "decisions" => decisions(),
             "plugin_cache" => text(
@@ -59,6 +59,7 @@ pub fn schema() -> Json {
 }
 
 const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
+const PLUGIN_NAME: &str = "^[a-z0-9_-]{1,64}$";
 
 fn unknown(key: &str) -> Json {
     unreachable!("the key `{key}` has no rule in the schema")
@@ -100,6 +101,10 @@ fn text(words: &str) -> Json {
 
 fn name(words: &str) -> Json {
     about(words, json!({"type": "string", "pattern": NAME}))
+}
+
+fn plugin_name(words: &str) -> Json {
+    about(words, json!({"type": "string", "pattern": PLUGIN_NAME}))
 }
 
 fn words(words: &[&str]) -> Json {
@@ -265,7 +270,7 @@ fn plugin() -> Json {
     object(plugin::PLUGIN_KEYS, &["source"], |key| match key {
         "source" => about(
             "`builtin:NAME`, or `file:PATH` relative to this file.",
-            json!({"type": "string", "pattern": "^(builtin:[A-Za-z0-9._-]{1,64}|file:.+)$"}),
+            json!({"type": "string", "pattern": "^(builtin:[a-z0-9_-]{1,64}|file:.+)$"}),
         ),
         "digest" => about(
             "What the code must be.",
@@ -411,18 +416,22 @@ fn buckets() -> Json {
 
 fn use_of(key: &str, matched: &[&str]) -> Json {
     match key {
-        "use" => name("The name of a plugin of the catalogue."),
+        "use" => plugin_name("The name of a plugin of the catalogue."),
         "match" => matching(matched),
-        "settings" => about(
-            "What the plugin makes of them is in its documentation.",
-            json!({"type": ["object", "array", "string", "number", "boolean"]}),
-        ),
+        "settings" => settings(),
         "mode" => about(
             "In shadow, the plugin is evaluated and reported only.",
             words(Mode::WORDS),
         ),
         other => unknown(other),
     }
+}
+
+fn settings() -> Json {
+    about(
+        "What the plugin makes of them is in its documentation.",
+        json!({"type": ["object", "array", "string", "number", "boolean"]}),
+    )
 }
 
 fn step() -> Json {
@@ -439,15 +448,30 @@ fn entry() -> Json {
         .filter(|key| *key != "buckets")
         .collect();
     let mut insert = object(chain::INSERT_KEYS, &["use"], |key| match key {
-        "after" | "before" => name("The name of a plugin that the chain uses."),
+        "after" | "before" => plugin_name("The name of a plugin that the chain uses."),
         other => use_of(other, &matched),
     });
     insert["oneOf"] = json!([{"required": ["after"]}, {"required": ["before"]}]);
-    object(chain::ENTRY_KEYS, chain::ENTRY_KEYS, |key| match key {
+    let mut entry = object(chain::ENTRY_KEYS, &["match"], |key| match key {
         "match" => buckets(),
-        "insert" => filled(insert.clone()),
+        "insert" => about("Steps that they have besides.", filled(insert.clone())),
+        "settings" => about(
+            "By plugins of the chain: what their uses have instead of their settings.",
+            json!({"type": "object", "propertyNames": {"pattern": PLUGIN_NAME}, "additionalProperties": settings()}),
+        ),
+        "shadow" => about(
+            "Plugins of the chain that are evaluated and reported only.",
+            list(plugin_name("The name of a plugin that the chain uses.")),
+        ),
         other => unknown(other),
-    })
+    });
+    let filled = |key: &str, rule: Json| json!({"required": [key], "properties": {key: rule}});
+    entry["anyOf"] = json!([
+        filled("insert", json!({"minItems": 1})),
+        filled("settings", json!({"minProperties": 1})),
+        filled("shadow", json!({"minItems": 1})),
+    ]);
+    entry
 }
 
 fn decisions() -> Json {

@@ -173,10 +173,33 @@ fn inserts_without_anything_that_is_enforced_are_a_risk() {
     let found = warnings(plugins, inserted);
     assert_eq!(
         found,
-        ["buckets: steps are inserted for some buckets, and no plugin is enforced"]
+        ["buckets: the chain is another one for some buckets, and no plugin is enforced"]
     );
     let enforced = format!("{inserted}\nenforced: [all]");
     assert!(warnings(plugins, &enforced).is_empty());
+}
+
+#[test]
+fn an_entry_for_buckets_that_an_earlier_one_decides_on_is_found() {
+    let plugins = "all: {source: builtin:a}, other: {source: builtin:b}";
+    let with = |second: &str| {
+        let first = "{match: [abc, \"x-*\"], shadow: [other]}";
+        let rest = format!(
+            "chain: [{{use: all}}, {{use: other}}]\nenforced: [all]\nbuckets: [{first}, {second}]"
+        );
+        warnings(plugins, &rest)
+    };
+    let hidden = with("{match: [abc], settings: {other: {a: 1}}}");
+    assert_eq!(
+        hidden,
+        ["buckets[1].settings.other: an earlier entry says what `other` is here"]
+    );
+    assert!(with("{match: [abc, abd], shadow: [other]}").is_empty());
+    let impossible = with("{match: [ab], shadow: [other]}");
+    assert_eq!(
+        impossible,
+        ["buckets[1].shadow[0]: no bucket can have a name like `ab`"]
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    Breaker, Config, Decisions, Failure, FailureKind, Grant, Limits, Mode, OnStart, Overrides,
-    PluginLimits, PluginSource, Reference, Secret, Who,
+    Breaker, Config, Decisions, Failure, FailureKind, Glob, Grant, Limits, Match, Mode, OnStart,
+    Overrides, PluginLimits, PluginSource, Reference, Secret, Who,
 };
 use s3::Operation;
 
@@ -349,6 +349,83 @@ buckets:
         "y@one a x@two b a x@one y@one x@two",
         "{chain:?}"
     );
+}
+
+#[test]
+fn what_a_use_is_for_some_buckets_is_a_step_for_these_and_one_for_the_others() {
+    let read = |buckets: &str| -> Vec<String> {
+        let text = format!(
+            "
+version: 1
+storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
+accounts: [{{id: me}}]
+plugins: {{a: {{source: builtin:a}}, b: {{source: builtin:b}}}}
+chain: [{{use: a}}, {{use: b, match: {{buckets: [\"p*\"]}}, settings: {{k: 1}}}}]
+buckets: [{buckets}]
+enforced: [a]
+"
+        );
+        let config = Config::parse(&text, "buckets.yaml", Path::new("")).unwrap();
+        let globs = |globs: &[Glob]| globs.iter().map(Glob::as_str).collect::<Vec<_>>().join(",");
+        let steps = config.chain.iter().map(|step| {
+            let Match {
+                buckets,
+                within,
+                except,
+                ..
+            } = &step.matching;
+            format!(
+                "{}: {} & {} - {} {} {} {}",
+                step.plugin,
+                globs(buckets),
+                globs(within),
+                globs(except),
+                step.settings,
+                step.mode.name(),
+                step.place.path()
+            )
+        });
+        steps.collect()
+    };
+    for (buckets, expected) in [
+        ("", vec!["b: p* &  -  {\"k\":1} enforce chain[1]"]),
+        (
+            "{match: [x, \"y*\"], settings: {b: {k: 2}}}",
+            vec![
+                "b: p* & x,y* -  {\"k\":2} enforce buckets[0].settings.b",
+                "b: p* &  - x,y* {\"k\":1} enforce chain[1]",
+            ],
+        ),
+        (
+            "{match: [x], shadow: [b]}",
+            vec![
+                "b: p* & x -  {\"k\":1} shadow buckets[0].shadow[0]",
+                "b: p* &  - x {\"k\":1} enforce chain[1]",
+            ],
+        ),
+        // Of two entries for a bucket, the first one counts.
+        (
+            "{match: [x], shadow: [b], settings: {b: {}}}, {match: [y], settings: {b: {k: 3}}}",
+            vec![
+                "b: p* & x -  {} shadow buckets[0].settings.b",
+                "b: p* & y - x {\"k\":3} enforce buckets[1].settings.b",
+                "b: p* &  - x,y {\"k\":1} enforce chain[1]",
+            ],
+        ),
+        // What is inserted is as it is written there.
+        (
+            "{match: [x], shadow: [b], insert: [{after: b, use: b}]}",
+            vec![
+                "b: p* & x -  {\"k\":1} shadow buckets[0].shadow[0]",
+                "b: p* &  - x {\"k\":1} enforce chain[1]",
+                "b: x &  -  {} enforce buckets[0].insert[0]",
+            ],
+        ),
+    ] {
+        let found = read(buckets);
+        assert_eq!(found[0], "a:  &  -  {} enforce chain[0]", "{buckets}");
+        assert_eq!(found[1..], expected, "{buckets}");
+    }
 }
 
 #[test]

@@ -370,12 +370,17 @@ fn matching(matching: &config::Match) -> Result<Match, String> {
     let config::Match {
         operations,
         buckets,
+        within,
+        except,
         prefixes,
         principals,
         headers,
     } = matching;
-    let buckets = buckets.iter().map(|glob| host::Glob::parse(glob.as_str()));
-    let buckets = buckets.collect::<Result<_, _>>();
+    let globs = |globs: &[config::Glob]| {
+        let globs = globs.iter().map(|glob| host::Glob::parse(glob.as_str()));
+        let globs = globs.collect::<Result<Vec<_>, _>>();
+        globs.map_err(|error| error.to_string())
+    };
     let headers = headers
         .iter()
         .map(|pattern| host::HeaderPattern::parse(pattern.as_str()));
@@ -387,7 +392,9 @@ fn matching(matching: &config::Match) -> Result<Match, String> {
     });
     Ok(Match {
         operations: operations.clone(),
-        buckets: buckets.map_err(|error| error.to_string())?,
+        buckets: globs(buckets)?,
+        within: globs(within)?,
+        except: globs(except)?,
         prefixes: prefixes.clone(),
         principals: principals.collect(),
         headers: headers.map_err(|error| error.to_string())?,

@@ -14,7 +14,7 @@ use s3::{Head, Operation, SubResource};
 use crate::account::{Directory, Principal};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Instances;
-use crate::matching::{Concerns, Match, Operations};
+use crate::matching::{Concerns, Match, Occasion, Operations};
 use crate::places::Place;
 use crate::plugin::{Instance, Interest, LOADING, Manifest, Plugin};
 use crate::run::Run;
@@ -221,8 +221,14 @@ impl Chain {
                     continue;
                 }
             };
-            // What is broken does not even serve.
-            if step.mode == Mode::Enforce && link.broken.is_none() {
+            if link.serves() {
+                // Uses of one plugin may serve the same, each in buckets of its own.
+                let shares = |first: usize| {
+                    let of_plugin = |link: &Link| link.plugin.name() == plugin;
+                    let mut others = links.iter().filter(|link| of_plugin(link) && link.serves());
+                    links.get(first).is_some_and(of_plugin)
+                        && others.all(|other| other.concerns.are_apart_from(&link.concerns))
+                };
                 let within = Operations::listed(&step.matching.operations);
                 let claims = step.plugin.manifest().claims.iter().copied();
                 for operation in claims.filter(|claim| within.contains(*claim)) {
@@ -231,17 +237,21 @@ impl Chain {
                     };
                     if Self::NATIVE.contains(&operation) {
                         errors.push(error(Fault::Native { operation }));
-                    } else if let Some((_, by)) = *claimant {
-                        errors.push(error(Fault::Claimed { operation, by }));
+                    } else if let Some((first, by)) = *claimant {
+                        if !shares(first) {
+                            errors.push(error(Fault::Claimed { operation, by }));
+                        }
                     } else {
                         *claimant = Some((links.len(), number));
                     }
                 }
                 for own in &step.plugin.manifest().sub_resources {
                     let taken = sub_resources.iter().position(|other| other.is_same(own));
-                    if let Some(Some((_, by))) = taken.and_then(|taken| servants.get(taken)) {
-                        let name = own.name().to_owned();
-                        errors.push(error(Fault::SubResource { name, by: *by }));
+                    if let Some(Some((first, by))) = taken.and_then(|taken| servants.get(taken)) {
+                        if !shares(*first) {
+                            let name = own.name().to_owned();
+                            errors.push(error(Fault::SubResource { name, by: *by }));
+                        }
                     } else {
                         sub_resources.push(own.clone());
                         servants.push(Some((links.len(), number)));
@@ -333,6 +343,16 @@ impl Chain {
             .iter()
             .position(|own| own.name() == name && own.is_of(&head.target))?;
         self.servants.get(own).copied().flatten()
+    }
+
+    /// The link that serves this: that of its first claimant, or of another use of
+    /// that plugin which has this bucket.
+    pub(crate) fn servant(&self, occasion: &Occasion) -> Option<(usize, &Link)> {
+        let first = self.claimant(&occasion.facts.head)?;
+        let plugin = self.links.get(first)?.plugin.name();
+        let uses = self.links.iter().enumerate().skip(first);
+        let mut uses = uses.filter(|(_, link)| link.plugin.name() == plugin && link.serves());
+        uses.find(|(_, link)| link.concerns.check(occasion).is_ok())
     }
 
     /// Shows what cannot be counted as it happens: which plugins are left alone,
@@ -430,7 +450,7 @@ impl Link {
         if !step.matching.principals.is_empty() && concerns.arise(Phase::Authenticate) {
             return Err(Fault::Principals);
         }
-        let is_local = !step.matching.buckets.is_empty() || !step.matching.prefixes.is_empty();
+        let is_local = step.matching.is_local();
         // What a shadow asserts holds nowhere.
         if is_local && step.mode != Mode::Shadow && concerns.arise(Phase::Authenticate) {
             return Err(Fault::Places);
@@ -463,6 +483,11 @@ impl Link {
             link.keep(first);
         }
         Ok(link)
+    }
+
+    /// What is broken does not even serve.
+    fn serves(&self) -> bool {
+        !self.shadow && self.broken.is_none()
     }
 
     /// An instance that is ready for a request.

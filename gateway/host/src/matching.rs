@@ -153,6 +153,10 @@ pub struct Match {
     /// for an [`Interest`].
     pub operations: Vec<Operation>,
     pub buckets: Vec<Glob>,
+    /// What of them a rule for some buckets is about: one of these fits, too.
+    pub within: Vec<Glob>,
+    /// What other rules are about: none of these fits. What has no bucket is left.
+    pub except: Vec<Glob>,
     /// What the key of the object begins with. What is not about an object does
     /// not fit.
     pub prefixes: Vec<String>,
@@ -218,14 +222,31 @@ impl Occasion {
 }
 
 impl Match {
+    /// Whether it is only for some of what is stored.
+    pub(crate) fn is_local(&self) -> bool {
+        let globs = [&self.buckets, &self.within, &self.except];
+        globs.iter().any(|globs| !globs.is_empty()) || !self.prefixes.is_empty()
+    }
+
+    /// Whether no bucket is meant by both, as rules for some buckets have it.
+    pub(crate) fn is_apart_from(&self, other: &Self) -> bool {
+        let excludes = |one: &Self, other: &Self| {
+            !other.within.is_empty() && other.within.iter().all(|glob| one.except.contains(glob))
+        };
+        excludes(self, other) || excludes(other, self)
+    }
+
     /// The operations are looked at before, for all phases at once.
     fn covers(&self, occasion: &Occasion) -> Result<(), Mismatch> {
-        let fits = |bucket: &BucketName| {
-            let mut globs = self.buckets.iter();
-            globs.any(|glob| glob.matches(bucket.as_str()))
+        let fits = |globs: &[Glob]| {
+            let bucket = occasion.bucket().map(BucketName::as_str);
+            bucket.is_some_and(|bucket| globs.iter().any(|glob| glob.matches(bucket)))
         };
-        if !self.buckets.is_empty() && !occasion.bucket().is_some_and(fits) {
+        if !self.buckets.is_empty() && !fits(&self.buckets) {
             return Err(Mismatch::Bucket);
+        }
+        if !self.within.is_empty() && !fits(&self.within) || fits(&self.except) {
+            return Err(Mismatch::BucketRule);
         }
         let fits = |key: &ObjectKey| {
             let mut prefixes = self.prefixes.iter();
@@ -255,6 +276,9 @@ pub enum Mismatch {
     Phase,
     /// The use of the plugin is not for this bucket.
     Bucket,
+    /// Another use of the plugin is for this bucket, with what a rule for some
+    /// buckets says of it.
+    BucketRule,
     /// The use of the plugin is not for this key, or for what has none.
     Prefix,
     /// The use of the plugin is not for this principal, or it is not known yet.
@@ -387,6 +411,10 @@ impl Concerns {
             operations,
             phases,
         })
+    }
+
+    pub(crate) fn are_apart_from(&self, other: &Self) -> bool {
+        self.matching.is_apart_from(&other.matching)
     }
 
     /// Whether there is any request that it is called for in this phase.

@@ -261,10 +261,8 @@ impl Run {
         self.trace.begin(phase, self.resource.clone());
         let occasion = self.occasion(phase, self.resource.clone());
         self.rest();
-        let claimant = chain.claimant(&self.facts.head);
-        let claimant = claimant.and_then(|index| Some((index, chain.links.get(index)?)));
-        let claimant = claimant.filter(|(_, link)| link.concerns.check(&occasion).is_ok());
-        let served = match claimant {
+        let servant = chain.servant(&occasion);
+        let served = match servant {
             Some((index, link)) => self.serve_by(index, link, body),
             None => Err(s3::Code::NotImplemented.into()),
         };
@@ -272,7 +270,7 @@ impl Run {
             Ok(served) => Outcome::Served(served.status),
             Err(error) => Outcome::Refused(error.clone()),
         };
-        self.trace.end(outcome, claimant.map(|(_, link)| link.step));
+        self.trace.end(outcome, servant.map(|(_, link)| link.step));
         served
     }
 

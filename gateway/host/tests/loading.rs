@@ -208,6 +208,31 @@ fn an_operation_is_served_by_one_plugin_and_native_ones_by_none() {
         &[Guest::new().claim(Operation::GetObject)],
         &["step 0, plugin `test`: GetObject is served by the gateway itself and cannot be claimed"],
     );
+    let of = |within: &[&str], except: &[&str]| {
+        let globs = |globs: &[&str]| {
+            let globs = globs.iter().map(|glob| host::Glob::parse(glob).unwrap());
+            globs.collect()
+        };
+        host::Match {
+            within: globs(within),
+            except: globs(except),
+            ..host::Match::default()
+        }
+    };
+    faulty(
+        &[
+            cors("one").matching(of(&["a", "b"], &[])),
+            cors("one").matching(of(&[], &["a"])),
+        ],
+        &["step 1, plugin `one`: GetBucketCors is served by step 0 already"],
+    );
+    faulty(
+        &[
+            cors("one").matching(of(&["a"], &[])),
+            cors("two").matching(of(&[], &["a"])),
+        ],
+        &["step 1, plugin `two`: GetBucketCors is served by step 0 already"],
+    );
     let chain = guest::chain(&[cors("one"), cors("two").mode(Mode::Off)]);
     let claims = |chain: &Chain, method| {
         let facts = guest::facts(method, "/bucket?cors");

@@ -379,6 +379,17 @@ fn a_use_is_for_those_requests_that_it_is_matched_with() {
         buckets: vec![Glob::parse(pattern).unwrap()],
         ..all()
     };
+    let rule = |within: &[&str], except: &[&str]| {
+        let globs = |globs: &[&str]| {
+            let globs = globs.iter().map(|glob| Glob::parse(glob).unwrap());
+            globs.collect()
+        };
+        Match {
+            within: globs(within),
+            except: globs(except),
+            ..all()
+        }
+    };
     let (alice, anyone) = (Who::Account("alice".to_owned()), Who::Anonymous);
     let (role, other_role) = (
         Who::Role("provisioner".to_owned()),
@@ -398,6 +409,23 @@ fn a_use_is_for_those_requests_that_it_is_matched_with() {
         (buckets("prod-*"), stranger(), list, Ok(())),
         (buckets("test-*"), stranger(), list, Err(U::Bucket)),
         (buckets("*"), stranger(), "/", Err(U::Bucket)),
+        (rule(&["prod-*"], &[]), stranger(), get, Ok(())),
+        (rule(&["test-*"], &[]), stranger(), get, Err(U::BucketRule)),
+        (rule(&["*"], &[]), stranger(), "/", Err(U::BucketRule)),
+        (
+            rule(&["*"], &["prod-a"]),
+            stranger(),
+            get,
+            Err(U::BucketRule),
+        ),
+        (
+            rule(&[], &["test-*", "prod-*"]),
+            stranger(),
+            list,
+            Err(U::BucketRule),
+        ),
+        (rule(&[], &["test-*"]), stranger(), list, Ok(())),
+        (rule(&[], &["*"]), stranger(), "/", Ok(())),
         (principals(&[&anyone]), stranger(), get, Ok(())),
         (
             principals(&[&anyone]),
@@ -731,6 +759,44 @@ fn a_claimed_operation_is_served_with_the_body_that_came() {
         .begin(tagging.clone())
         .serve(&resource(&tagging), "".into());
     assert_eq!(code(&served), "NotImplemented");
+}
+
+#[test]
+fn uses_of_one_plugin_serve_each_the_buckets_that_are_its_own() {
+    let globs = |globs: &[&str]| -> Vec<Glob> {
+        let globs = globs.iter().map(|glob| Glob::parse(glob).unwrap());
+        globs.collect()
+    };
+    let answering = |status: u16, within: &[&str], except: &[&str]| {
+        let reply = move |image: &mut Image| constant(image.reply(status, &[], [0, 0]));
+        let guest = Guest::new().serve(Operation::GetBucketCors, reply);
+        guest.matching(Match {
+            within: globs(within),
+            except: globs(except),
+            ..Match::default()
+        })
+    };
+    let chain = chain(&[
+        answering(201, &["prod-*"], &[]),
+        answering(202, &["test-*"], &["prod-*"]),
+        answering(203, &["shadow-*"], &["prod-*", "test-*"]).mode(Mode::Shadow),
+        answering(204, &[], &["prod-*", "test-*", "shadow-*"]),
+    ]);
+    for (bucket, expected) in [
+        ("prod-a", Ok(201)),
+        ("test-a", Ok(202)),
+        ("other", Ok(204)),
+        // What is in shadow serves nothing, and nothing serves in its place.
+        ("shadow-a", Err("NotImplemented")),
+    ] {
+        let cors = facts("GET", &format!("/{bucket}?cors"));
+        let served = chain.begin(cors.clone()).serve(&resource(&cors), "".into());
+        match (&served, expected) {
+            (Ok(served), Ok(status)) => assert_eq!(served.status, status, "{bucket}"),
+            (refused, Err(expected)) => assert_eq!(code(refused), expected, "{bucket}"),
+            (refused, Ok(_)) => panic!("{bucket}: {refused:?}"),
+        }
+    }
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn unasked(why: Unasked) -> &'static str {
             Mismatch::InterestQuery => "query",
             Mismatch::InterestDocument => "document",
             Mismatch::Bucket => "bucket",
+            Mismatch::BucketRule => "bucket rule",
             Mismatch::Prefix => "prefix",
             Mismatch::Principal => "principal",
             Mismatch::Header => "header",

@@ -82,6 +82,7 @@ fn not_asked(why: Unasked, phase: Phase) -> String {
         Unasked::Unmatched(mismatch) => match mismatch {
             Mismatch::Operation => "`match.operations` does not list this",
             Mismatch::Bucket => "`match.buckets` does not cover this bucket",
+            Mismatch::BucketRule => "`buckets` has another use of the plugin for this bucket",
             Mismatch::Prefix => "`match.prefixes` does not cover this key",
             Mismatch::Principal if phase == Phase::Authenticate => {
                 "`match.principals` is not decided before it is known who asks"
