@@ -14,7 +14,7 @@ use crate::failure::{Failure, OnStart};
 use crate::matching::Glob;
 use crate::plugin::{Plugin, PluginSource};
 use crate::report::{Diagnostic, Report};
-use crate::words::{Grant, Instances, Mode};
+use crate::words::{FailureKind, Grant, Instances, Mode};
 
 /// What a plugin says of itself, as far as it matters here.
 #[derive(Debug, Clone, Default)]
@@ -171,38 +171,52 @@ fn can_match(glob: &Glob) -> bool {
 }
 
 fn risks(plugin: &Plugin, guards: bool, warnings: &mut Vec<Diagnostic>) {
-    let mut warn = |message: &str, help: &str| warnings.push(plugin.place.complain(message, help));
+    let mut warn = |at: &str, message: &str, help: &str| {
+        warnings.push(plugin.place_of(at).complain(message, help));
+    };
     let on_failure = &plugin.on_failure;
-    let opens = on_failure.default == Failure::Open
-        || on_failure
-            .kinds
-            .values()
-            .any(|failure| *failure == Failure::Open);
-    if opens && guards {
+    let at_kind = |kind: FailureKind| match on_failure.kinds.contains_key(&kind) {
+        true => format!("/on_failure/{}", kind.name()),
+        false => "/on_failure/default".to_owned(),
+    };
+    let is_open = |kind: FailureKind| on_failure.of(kind) == Failure::Open;
+    let mut kinds = FailureKind::WORDS
+        .iter()
+        .filter_map(|word| FailureKind::parse(word));
+    if let Some(open) = kinds.find(|kind| is_open(*kind)).filter(|_| guards) {
         let message = "whoever makes this plugin fail gets past it, and it decides who may do what";
-        warn(message, "write `deny` in `on_failure`");
+        warn(&at_kind(open), message, "write `deny` in `on_failure`");
     }
-    for (start, what) in [
-        (on_failure.load, "that cannot be loaded"),
-        (on_failure.settings, "that refuses its settings"),
+    let (memory, trap) = (FailureKind::Memory, FailureKind::Trap);
+    if is_open(memory) != is_open(trap) {
+        let open = if is_open(memory) { memory } else { trap };
+        let message = "a plugin without memory may trap as well as run out of it, and one of the two lets requests pass";
+        let help = "answer `memory` and `trap` alike";
+        warn(&at_kind(open), message, help);
+    }
+    for (key, start, what) in [
+        ("load", on_failure.load, "that cannot be loaded"),
+        ("settings", on_failure.settings, "that refuses its settings"),
     ] {
         if start == OnStart::Serve(Failure::Open) {
             let message = format!("a plugin {what} lets every request pass");
-            warn(&message, "write `refuse` or `deny` in `on_failure`");
+            let help = "write `refuse` or `deny` in `on_failure`";
+            warn(&format!("/on_failure/{key}"), &message, help);
         }
     }
     if plugin.breaker.is_none() && plugin.grants.contains(&Grant::Http) {
         let message =
             "it calls services, and without a breaker every request waits for one that is gone";
-        warn(message, "remove `breaker: off`");
+        warn("/breaker", message, "remove `breaker: off`");
     }
     if plugin.instances == Instances::Reuse && plugin.grants.contains(&Grant::Identity) {
         let message = "it says who makes requests, and one instance sees those of many";
-        warn(message, "write `instances: fresh`");
+        warn("/instances", message, "write `instances: fresh`");
     }
     if matches!(plugin.source, PluginSource::File(_)) && plugin.digest.is_none() {
         let message = "whoever can write to the file changes what is decided";
-        warn(message, "add `digest: sha256:..`, as `sha256sum` prints it");
+        let help = "add `digest: sha256:..`, as `sha256sum` prints it";
+        warn("/source", message, help);
     }
     for endpoint in &plugin.endpoints {
         let mut warn =

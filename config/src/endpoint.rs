@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, Method, Uri};
 
 use crate::account::{self, NamedSecret, is_name};
+use crate::address::is_public;
 use crate::read::{Valid, Value};
 use crate::report::Place;
 
@@ -88,9 +89,9 @@ pub(crate) fn endpoint(name: &str, value: &Value<'_>, data: &Path) -> Valid<Endp
         let url = value.parsed(help, parse_url)?;
         // Of a name, only its addresses tell.
         let allowed = private.unwrap_or(true);
-        if !allowed && host_address(&url).is_some_and(is_private) {
+        if !allowed && host_address(&url).is_some_and(|address| !is_public(address)) {
             return Err(value.fail(
-                "this address is on this machine or in a private network",
+                "this address is on this machine, in a private network, or nobody's",
                 "if the plugin may call it, add `private_addresses: true`",
             ));
         }
@@ -176,20 +177,6 @@ pub(crate) fn is_on_this_machine(url: &Uri) -> bool {
     host_address(url).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => {
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.is_unspecified()
-        }
-    }
-}
-
 fn header(name: &str, value: &Value<'_>, data: &Path) -> Valid<NamedSecret> {
     let named = match HeaderName::from_lowercase(name.as_bytes()) {
         Err(_) => Err(value.fail(
@@ -245,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_this_machine_or_of_a_private_network_is_known_as_such() {
+    fn an_address_that_every_call_would_be_refused_for_is_known_as_such() {
         for (url, private) in [
             ("http://127.0.0.1/", Some(true)),
             ("http://localhost:8181/", Some(true)),
@@ -255,12 +242,18 @@ mod tests {
             ("http://[::ffff:10.0.0.1]/", Some(true)),
             ("http://[fd00::1]/", Some(true)),
             ("http://0.0.0.0/", Some(true)),
-            ("http://192.0.2.1/", Some(false)),
-            ("http://[2001:db8::1]/", Some(false)),
+            ("http://100.64.0.1/", Some(true)),
+            ("http://198.18.0.1/", Some(true)),
+            ("http://224.0.0.1/", Some(true)),
+            ("http://[64:ff9b::10.0.0.1]/", Some(true)),
+            ("http://192.0.2.1/", Some(true)),
+            ("http://1.1.1.1/", Some(false)),
+            ("http://[2606:4700:4700::1111]/", Some(false)),
             ("http://example.com/", None),
         ] {
             let url = parse_url(url).unwrap();
-            assert_eq!(host_address(&url).map(is_private), private, "{url}");
+            let found = host_address(&url).map(|address| !is_public(address));
+            assert_eq!(found, private, "{url}");
         }
     }
 }

@@ -50,6 +50,12 @@ impl Default for OnFailure {
     }
 }
 
+impl OnFailure {
+    pub(crate) fn of(&self, kind: FailureKind) -> Failure {
+        self.kinds.get(&kind).copied().unwrap_or(self.default)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     Deny,

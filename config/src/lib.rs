@@ -9,6 +9,7 @@
 //! settings by whoever loads it, with [`Place::complain`].
 
 mod account;
+mod address;
 mod analysis;
 mod chain;
 mod config;
@@ -31,6 +32,7 @@ mod words;
 mod yaml;
 
 pub use account::{Account, Credential, Key, NamedSecret, Reference, Secret};
+pub use address::is_public;
 pub use analysis::PluginFacts;
 pub use chain::Step;
 pub use config::{Config, Overrides};

@@ -9,6 +9,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::failure::{self, Breaker, OnFailure, OnStart};
 use crate::read::{Fields, Valid, Value};
 use crate::report::{Diagnostic, Place};
+use crate::settings::Places;
 use crate::words::{Grant, Instances};
 
 pub(crate) const PLUGIN_KEYS: &[&str] = &[
@@ -51,6 +52,8 @@ pub struct Plugin {
     pub breaker: Option<Breaker>,
     pub instances: Instances,
     pub place: Place,
+    /// Of all that is said of it.
+    places: Places,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +91,12 @@ impl Default for PluginLimits {
 }
 
 impl Plugin {
+    /// Where something of it stands, by its JSON pointer, or else the whole.
+    pub(crate) fn place_of(&self, pointer: &str) -> &Place {
+        let spot = self.places.0.get(pointer);
+        spot.map_or(&self.place, |spot| &spot.value)
+    }
+
     pub(crate) fn check_file(&self) -> Option<Diagnostic> {
         match &self.source {
             PluginSource::File(path)
@@ -176,6 +185,7 @@ pub(crate) fn plugin(name: &str, value: &Value<'_>, base: &Path, data: &Path) ->
         breaker: breaker?,
         instances: instances?,
         place: value.place(),
+        places: value.places(),
     })
 }
 

@@ -267,7 +267,7 @@ fn account() -> Json {
 }
 
 fn plugin() -> Json {
-    object(plugin::PLUGIN_KEYS, &["source"], |key| match key {
+    let mut plugin = object(plugin::PLUGIN_KEYS, &["source"], |key| match key {
         "source" => about(
             "`builtin:NAME`, or `file:PATH` relative to this file.",
             json!({"type": "string", "pattern": "^(builtin:[a-z0-9_-]{1,64}|file:.+)$"}),
@@ -299,6 +299,21 @@ fn plugin() -> Json {
             words(Instances::WORDS),
         ),
         other => unknown(other),
+    });
+    plugin["allOf"] = json!([
+        granted(Grant::Http, "endpoints"),
+        granted(Grant::Secrets, "secrets"),
+    ]);
+    plugin
+}
+
+/// What a grant is for is there exactly where it is granted.
+fn granted(grant: Grant, key: &str) -> Json {
+    let granted = json!({"contains": {"const": grant.name()}});
+    json!({
+        "if": {"required": ["grants"], "properties": {"grants": granted}},
+        "then": {"required": [key], "properties": {key: {"minProperties": 1}}},
+        "else": {"properties": {key: {"maxProperties": 0}}},
     })
 }
 
@@ -357,7 +372,7 @@ fn on_failure() -> Json {
         });
         json!({"anyOf": [words(possible), code]})
     };
-    object(failure::ON_FAILURE_KEYS, &[], |key| match key {
+    let mut on_failure = object(failure::ON_FAILURE_KEYS, &[], |key| match key {
         "default" => about(
             "What a request is answered with when the plugin fails.",
             answer(&["deny", "open"]),
@@ -370,7 +385,15 @@ fn on_failure() -> Json {
         ),
         kind if FailureKind::parse(kind).is_some() => answer(&["deny", "open"]),
         other => unknown(other),
-    })
+    });
+    let keys = failure::ON_FAILURE_KEYS.iter();
+    let closed: Map<String, Json> = keys
+        .map(|key| ((*key).to_owned(), json!({"not": {"const": "open"}})))
+        .collect();
+    on_failure["if"] = json!({"properties": closed});
+    on_failure["else"] =
+        json!({"required": ["accept_risk"], "properties": {"accept_risk": {"const": true}}});
+    on_failure
 }
 
 fn breaker() -> Json {

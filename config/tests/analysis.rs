@@ -120,25 +120,45 @@ fn risks_that_were_taken_are_found() {
         ("all: {source: builtin:a}".to_owned(), None),
         ("all: {source: builtin:a, on_failure: {default: deny, accept_risk: true}}".to_owned(), None),
         (
-            "all: {source: builtin:a, on_failure: {trap: open, accept_risk: true}}".to_owned(),
-            Some("plugins.all: whoever makes this plugin fail gets past it"),
+            "all: {source: builtin:a, on_failure: {timeout: open, accept_risk: true}}".to_owned(),
+            Some("plugins.all.on_failure.timeout: whoever makes this plugin fail gets past it"),
+        ),
+        (
+            "all: {source: builtin:a, on_failure: {default: open, timeout: deny, accept_risk: true}}".to_owned(),
+            Some("plugins.all.on_failure.default: whoever makes this plugin fail gets past it"),
+        ),
+        (
+            "adds-headers: {source: builtin:a, on_failure: {timeout: open, accept_risk: true}}".to_owned(),
+            None,
         ),
         (
             "adds-headers: {source: builtin:a, on_failure: {trap: open, accept_risk: true}}".to_owned(),
+            Some("plugins.adds-headers.on_failure.trap: a plugin without memory may trap"),
+        ),
+        (
+            "adds-headers: {source: builtin:a, on_failure: {default: open, trap: deny, accept_risk: true}}".to_owned(),
+            Some("plugins.adds-headers.on_failure.default: a plugin without memory may trap"),
+        ),
+        (
+            "adds-headers: {source: builtin:a, on_failure: {default: open, accept_risk: true}}".to_owned(),
+            None,
+        ),
+        (
+            "adds-headers: {source: builtin:a, on_failure: {trap: {code: SlowDown}}}".to_owned(),
             None,
         ),
         (
             "all: {source: builtin:a, on_failure: {load: open, accept_risk: true}}".to_owned(),
-            Some("plugins.all: a plugin that cannot be loaded lets every request pass"),
+            Some("plugins.all.on_failure.load: a plugin that cannot be loaded lets every request pass"),
         ),
         (
             "all: {source: builtin:a, instances: reuse, grants: [identity]}".to_owned(),
-            Some("plugins.all: it says who makes requests"),
+            Some("plugins.all.instances: it says who makes requests"),
         ),
         ("all: {source: builtin:a, instances: reuse}".to_owned(), None),
         (
             "all: {source: \"file:a.wasm\"}".to_owned(),
-            Some("plugins.all: whoever can write to the file"),
+            Some("plugins.all.source: whoever can write to the file"),
         ),
         (pinned, None),
         (endpoint("url: \"https://example.com/\""), None),
@@ -152,7 +172,7 @@ fn risks_that_were_taken_are_found() {
         ),
         (
             "all: {source: builtin:a, breaker: off, grants: [http], endpoints: {e: {url: \"https://example.com/\"}}}".to_owned(),
-            Some("plugins.all: it calls services"),
+            Some("plugins.all.breaker: it calls services"),
         ),
         ("all: {source: builtin:a, breaker: off}".to_owned(), None),
     ] {

@@ -4,8 +4,6 @@
 //! looked up here, not by the client, and what the check forbids is not among the
 //! answers. Nothing is taken from the environment, and no redirect is followed.
 
-mod address;
-
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -193,7 +191,7 @@ async fn exchange(client: &reqwest::Client, call: Outgoing) -> Result<Response<B
     // client has read it by now, in whichever form it was written.
     let host = request.url().host_str().unwrap_or_default();
     let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    if !call.private_addresses && literal.is_some_and(|address| !address::is_public(address)) {
+    if !call.private_addresses && literal.is_some_and(|address| !config::is_public(address)) {
         tracing::debug!(endpoint, "the address of the service is not a public one");
         return Err(Unanswered::Unreachable);
     }
@@ -254,7 +252,7 @@ impl Resolve for Lookup {
                 Ok((name.as_str(), 0).to_socket_addrs()?.collect())
             });
             let mut addresses = found.await??;
-            addresses.retain(|found| private_addresses || address::is_public(found.ip()));
+            addresses.retain(|found| private_addresses || config::is_public(found.ip()));
             if addresses.is_empty() {
                 return Err("the service has no public address".into());
             }

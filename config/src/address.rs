@@ -1,9 +1,11 @@
 //! Which addresses are those of anybody's services, and not of this machine or
-//! of the network behind it.
+//! of the network behind it. What a configuration may name and what a gateway
+//! connects to is decided here for both.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub(super) fn is_public(address: IpAddr) -> bool {
+/// Whether it is one of anybody's on the whole internet.
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
