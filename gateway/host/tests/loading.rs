@@ -269,6 +269,14 @@ fn who_finds_out_the_principal_does_so_in_all_buckets() {
         buckets: vec![host::Glob::parse("partner-*").unwrap()],
         ..everywhere()
     };
+    let rule = || host::Match {
+        within: buckets().buckets,
+        ..everywhere()
+    };
+    let rest = || host::Match {
+        except: buckets().buckets,
+        ..everywhere()
+    };
     let prefixes = || host::Match {
         prefixes: vec!["partner/".to_owned()],
         ..everywhere()
@@ -280,6 +288,8 @@ fn who_finds_out_the_principal_does_so_in_all_buckets() {
     for (guest, is_faulty) in [
         (asserting().matching(buckets()), true),
         (asserting().matching(prefixes()), true),
+        (asserting().matching(rule()), true),
+        (asserting().matching(rest()), true),
         // What a request is as a whole holds in all of it.
         (asserting().matching(operations()), false),
         (asserting().matching(buckets()).mode(Mode::Shadow), false),
