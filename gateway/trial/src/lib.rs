@@ -64,7 +64,7 @@ pub fn answer(plugin: &Arc<Plugin>, case: &Case, request: &Request) -> Result<Ou
 impl Trial {
     /// The plugin gets its settings. `request` is that of the case.
     pub fn new(plugin: &Arc<Plugin>, case: &Case, request: &Request) -> Result<Self, Error> {
-        let question = question::question(plugin, case.phase, request)?;
+        let question = question::question(plugin, case, request)?;
         let status = case.status.unwrap_or(200);
         let status = StatusCode::from_u16(status).map_err(|_| Unaskable::Status(status))?;
         let probe = Probe::new(

@@ -11,6 +11,7 @@ use http::request::Parts;
 use s3::{Access, Head, Query, SubResource, Target};
 use sluice_plugin::bindings::sluice::policy::types;
 use sluice_plugin::testing::Request;
+use sluice_plugin::testing::cases::Case;
 use storage::{Bucket, BucketName, Locator, Object, ObjectKey, Timestamp, VersionId};
 
 use crate::account::account;
@@ -26,8 +27,15 @@ pub enum Unaskable {
     Source(#[from] AddrParseError),
     #[error("there is no status {0}")]
     Status(u16),
-    #[error("the contract has `{0}` and the gateway has not")]
-    Unnamed(String),
+    #[error(
+        "the gateway takes this request for {really}, not for {said}; a case that is meant so says `as_is: true`"
+    )]
+    Misread {
+        said: &'static str,
+        really: &'static str,
+    },
+    #[error("the gateway refuses this request: {0}; a case that is meant so says `as_is: true`")]
+    Refused(s3::Error),
     #[error(transparent)]
     Url(host::BaseUrlError),
     #[error("documents are kept with what exists: it needs an owner")]
@@ -36,11 +44,15 @@ pub enum Unaskable {
 
 pub(crate) fn question(
     plugin: &Plugin,
-    phase: types::Phase,
+    case: &Case,
     request: &Request,
 ) -> Result<Question, Unaskable> {
-    let head = Arc::new(as_case(request, &plugin.manifest().sub_resources)?);
-    let resource = match phase {
+    let sub_resources = &plugin.manifest().sub_resources;
+    let head = Arc::new(match case.as_is {
+        true => as_is(request, sub_resources)?,
+        false => as_asked(request, sub_resources)?,
+    });
+    let resource = match case.phase {
         types::Phase::Authenticate => None,
         _ => Some(resource(plugin.name(), request, &head)?),
     };
@@ -66,14 +78,21 @@ pub fn head(request: &Request, more: &[SubResource]) -> Result<Result<Head, s3::
     Ok(Head::parse(&parts(request)?, &domains, more))
 }
 
-/// The name of an action of the contract.
-pub fn action(action: types::Action) -> String {
-    name(action)
+/// The request as the gateway reads it, where that is what the case says of it.
+fn as_asked(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
+    let head = head(request, more)?.map_err(Unaskable::Refused)?;
+    let said = operation(request.operation);
+    match head.operation == said {
+        true => Ok(head),
+        false => Err(Unaskable::Misread {
+            said: said.name(),
+            really: head.operation.name(),
+        }),
+    }
 }
 
-/// The request as the gateway reads it, but for the operation: a case may have
-/// the request of another one where the difference does not matter to it.
-fn as_case(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
+/// The request as the gateway reads it, but for the operation.
+fn as_is(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
     let mut head = match head(request, more)? {
         Ok(head) => head,
         // The gateway refuses it, and the plugin would not rely on that.
@@ -94,7 +113,7 @@ fn as_case(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
             }
         }
     };
-    head.operation = named(request.operation, s3::Operation::parse)?;
+    head.operation = operation(request.operation);
     // Which sub-resources there are beyond those of S3 depends on the plugins.
     head.sub_resource.clone_from(&request.sub_resource);
     Ok(head)
@@ -119,20 +138,29 @@ fn parts(request: &Request) -> Result<Parts, Unaskable> {
     Ok(parts.body(())?.into_parts().0)
 }
 
-/// What has the same name here as in the contract.
-fn named<T>(
-    value: impl std::fmt::Debug,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, Unaskable> {
-    let name = name(value);
-    parse(&name).ok_or(Unaskable::Unnamed(name))
+macro_rules! operations {
+    ($($name:ident,)*) => {
+        /// What has the same name here as in the contract.
+        fn operation(operation: types::Operation) -> s3::Operation {
+            match operation {
+                $(types::Operation::$name => s3::Operation::$name,)*
+            }
+        }
+    };
 }
+s3::for_each_operation!(operations);
 
-fn name(value: impl std::fmt::Debug) -> String {
-    // The bindings show the name of the type as well.
-    let shown = format!("{value:?}");
-    shown.rsplit("::").next().unwrap_or_default().to_owned()
+macro_rules! actions {
+    ($($name:ident,)*) => {
+        /// What has the same name here as in the contract.
+        pub fn action(action: types::Action) -> s3::Action {
+            match action {
+                $(types::Action::$name => s3::Action::$name,)*
+            }
+        }
+    };
 }
+s3::for_each_action!(actions);
 
 fn target(request: &Request) -> Target {
     let bucket = request.bucket.as_deref().map(BucketName::parse);
@@ -168,7 +196,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
     }
     Ok(Resource {
         access: Access {
-            action: named(request.action, s3::Action::parse)?,
+            action: action(request.action),
             bucket: head.target.bucket().cloned(),
             key: head.target.key().cloned(),
             version: head.version,

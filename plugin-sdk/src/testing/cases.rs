@@ -15,7 +15,8 @@
 //!   - name: an upload with the tag passes      # a sentence, for whoever reads a failure
 //!     phase: authorize                         # authenticate, authorize, prepare, serve, respond
 //!     request: PUT /bucket/key?versionId=1     # method and target, as on the wire
-//!     operation: PutObject
+//!     operation: PutObject                     # what the gateway takes the request for
+//!     as_is: true                              # though it would take it for another, or refuse it
 //!     headers: {x-amz-tagging: team=a}         # a list of values for a repeated one;
 //!                                              # host: BUCKET.s3.amazonaws.com names a bucket
 //!     body: "..."
@@ -79,6 +80,10 @@ pub struct Case {
     pub request: String,
     /// What the target stands for.
     pub operation: Operation,
+    /// Whether the plugin is asked also where the gateway would take the request for
+    /// another operation, or refuse it.
+    #[serde(default)]
+    pub as_is: bool,
     /// Of the plugin.
     #[serde(default)]
     pub settings: Value,
