@@ -87,15 +87,29 @@ pub mod clock {
 /// memory of one gateway: all instances of a plugin share them, no other plugin
 /// sees them, and they begin at zero when the gateway starts. Grant: `counters`.
 ///
+/// Count in [`prepare`](crate::Plugin::prepare): it is asked once, and only of what
+/// was authorized. `authorize` is asked once for each access, a thousand times of one
+/// DeleteObjects.
+///
 /// ```no_run
 /// # use sluice_plugin::prelude::*;
-/// # fn limited(request: &Request) -> Vote {
-/// if counters::add(&request.source_address(), 1, 60_000) > 100 {
-///     return deny(SlowDown).because("at most 100 requests a minute");
+/// # #[derive(Settings)]
+/// # struct AtMost;
+/// # impl Plugin for AtMost {
+/// #     fn manifest() -> Manifest { Manifest::new("at-most", "1.0.0") }
+/// #     fn configure(settings: Settings<'_>) -> Result<Self, String> { settings.read() }
+/// fn prepare(&self, request: &Request, _access: &Access) -> Result<(), Denial> {
+///     if counters::add(&request.source_address(), 1, 60_000) > 100 {
+///         return deny(SlowDown).because("at most 100 requests a minute");
+///     }
+///     Ok(())
 /// }
-/// # Vote::Abstain
 /// # }
 /// ```
+///
+/// There is a bounded number of keys. While all are in use, adding to a new one ends
+/// the instance: the plugin fails as overloaded, which is 503 SlowDown unless the
+/// configuration says otherwise. So let no client choose many keys.
 pub mod counters {
     use crate::host::counters as host;
 

@@ -7,34 +7,23 @@
 //!
 //! # Ten minutes
 //!
-//! `Cargo.toml`:
-//! ```toml
-//! [package]
-//! name = "require-tag"
-//! version = "1.0.0"
-//! edition = "2024"
-//!
-//! [lib]
-//! crate-type = ["cdylib", "rlib"]         # the component, and the tests
-//!
-//! [dependencies]
-//! sluice-plugin = { path = "../plugin-sdk" }
+//! ```text
+//! sluice plugin new require-team
 //! ```
-//!
-//! `src/lib.rs`, the whole plugin and a test:
+//! makes a folder with a plugin that works. A whole one in `src/lib.rs`, with a test:
 //! ```
 //! use sluice_plugin::prelude::*;
 //!
 //! /// Uploads must carry a tag.
 //! #[derive(Settings)]
-//! struct RequireTag {
+//! struct RequireTeam {
 //!     /// The tag.
 //!     #[setting(min_len = 1)]
 //!     key: String,
 //! }
 //!
 //! #[plugin(operations = [PutObject, CreateMultipartUpload])]
-//! impl Plugin for RequireTag {
+//! impl Plugin for RequireTeam {
 //!     fn authorize(&self, request: &Request, _access: &Access) -> Vote {
 //!         match request.tags().get(&self.key) {
 //!             Some(value) if !value.is_empty() => Vote::Abstain,
@@ -48,7 +37,7 @@
 //! # */
 //! fn an_upload_needs_the_tag() {
 //!     use sluice_plugin::testing;
-//!     let plugin = RequireTag::configure(Settings::from_json(r#"{"key": "team"}"#)).unwrap();
+//!     let plugin = RequireTeam::configure(Settings::from_json(r#"{"key": "team"}"#)).unwrap();
 //!     let upload = testing::Request::put("bucket", "key");
 //!     assert!(matches!(upload.authorize(&plugin), Vote::Deny(_)));
 //!     let tagged = upload.header("x-amz-tagging", "team=storage");
@@ -57,18 +46,16 @@
 //! # an_upload_needs_the_tag();
 //! ```
 //!
-//! `cargo test` runs it: no gateway, no Wasm. In a checkout of sluice
-//! ```text
-//! cargo run -p plugins-build -- --crate path/to/require-tag --out require_tag.wasm
-//! ```
-//! makes the component, and this uses it:
+//! `cargo test` runs it: no gateway, no Wasm. `sluice plugin test` runs the files in
+//! `cases/` in the sandbox as well, and `sluice plugin build` makes the component and
+//! says what a configuration needs to use it:
 //! ```yaml
 //! plugins:
-//!   require-tag: {source: "file:require_tag.wasm"}
+//!   require-team: {source: "file:require-team.wasm"}
 //! chain:
 //!   - use: auth
 //!   - use: acl
-//!   - use: require-tag
+//!   - use: require-team
 //!     match: {buckets: ["prod-*"]}
 //!     settings: {key: team}
 //! ```
@@ -105,7 +92,7 @@
 //! # Settings
 //!
 //! [`derive@Settings`] reads them, checks them and writes the schema that
-//! `sluice check --schema` shows. Checks that concern several fields go into
+//! `sluice plugin inspect` shows, and that `sluice check` holds a configuration against. Checks that concern several fields go into
 //! `#[setting(check = ..)]`, and a type of one's own implements
 //! [`Setting`](setting::Setting).
 //!
@@ -170,7 +157,7 @@
 //! and out of the settings.
 //!
 //! What an instance costs are the pages of memory that it touches. So the SDK
-//! brings its own allocator, and `plugins-build` links with a small stack that
+//! brings its own allocator, and `sluice plugin build` links with a small stack that
 //! comes first. A library cannot set that for those who use it. To build with
 //! plain `cargo build --target wasm32-unknown-unknown`, say it yourself, in
 //! `.cargo/config.toml`; what comes out is a module, which `wasm-tools component

@@ -1,7 +1,5 @@
 //! The trait that a plugin implements, and what it says of itself.
 
-use serde::de::DeserializeOwned;
-
 use crate::bindings::sluice::policy::types;
 pub use types::{Interest, Manifest, Phase, Reply, SubResource};
 
@@ -69,29 +67,6 @@ impl<'a> Settings<'a> {
     /// The settings as a value of a type with `#[derive(Settings)]`.
     pub fn read<T: Setting>(self) -> Result<T, String> {
         setting::read(self.0).map_err(|fault| fault.to_text())
-    }
-
-    /// The settings as a value of a type that `serde` can read.
-    pub fn parse<T: DeserializeOwned>(self) -> Result<T, String> {
-        let json = if self.0.is_empty() { "{}" } else { self.0 };
-        serde_json::from_str(json).map_err(|error| {
-            let message = error.to_string();
-            // The operator wrote YAML; a position in the JSON would mislead.
-            match message.rfind(" at line ") {
-                Some(end) => message.get(..end).unwrap_or(&message).to_owned(),
-                None => message,
-            }
-        })
-    }
-
-    /// As [`parse`](Self::parse), with the default where there are no settings.
-    /// That is the cheap case: nothing is parsed.
-    pub fn parse_or_default<T: DeserializeOwned + Default>(self) -> Result<T, String> {
-        if self.is_empty() {
-            Ok(T::default())
-        } else {
-            self.parse()
-        }
     }
 
     /// For a plugin that takes no settings.

@@ -349,3 +349,39 @@ fn a_refusal_is_what_a_phase_asks_for() {
     assert!(matches!(put.authorize(&plugin), Vote::Deny(denial) if denial.message == "team"));
     assert!(matches!(put.prepare(&plugin).answer, Err(denial) if denial.message == "not so"));
 }
+
+/// The limits are computed when the plugin is compiled, what is written when it is
+/// configured: each unit must mean the same to both.
+#[test]
+fn a_unit_is_the_same_in_a_limit_and_in_a_setting() {
+    #[derive(Debug, Settings)]
+    #[expect(dead_code, reason = "only whether they are taken is of interest")]
+    struct Units {
+        #[setting(min = "1ms", max = "1ms")]
+        ms: Duration,
+        #[setting(min = "1s", max = "1s")]
+        s: Duration,
+        #[setting(min = "1m", max = "1m")]
+        m: Duration,
+        #[setting(min = "1h", max = "1h")]
+        h: Duration,
+        #[setting(min = "1d", max = "1d")]
+        d: Duration,
+        #[setting(min = "1B", max = "1")]
+        b: Size,
+        #[setting(min = "1KiB", max = "1KiB")]
+        kib: Size,
+        #[setting(min = "1MiB", max = "1MiB")]
+        mib: Size,
+        #[setting(min = "1GiB", max = "1GiB")]
+        gib: Size,
+        #[setting(min = "1TiB", max = "1TiB")]
+        tib: Size,
+    }
+    let written = json!({
+        "ms": "1ms", "s": "1s", "m": "1m", "h": "1h", "d": "1d",
+        "b": "1B", "kib": "1KiB", "mib": "1MiB", "gib": "1GiB", "tib": "1TiB",
+    });
+    let read = Settings::from_json(&written.to_string()).read::<Units>();
+    assert!(read.is_ok(), "{read:?}");
+}

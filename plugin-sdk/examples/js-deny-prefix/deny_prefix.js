@@ -23,7 +23,13 @@ export function describe() {
 }
 
 export function configure(settings) {
-  ({ prefix } = JSON.parse(settings));
+  // Without settings there is no text at all.
+  const { prefix: given, ...others } = JSON.parse(settings || "{}") ?? {};
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw `\`${unknown}\` is not known; there is \`prefix\``;
+  }
+  prefix = given;
   if (typeof prefix !== "string" || prefix === "") {
     throw "`prefix` is a text that is not empty";
   }

@@ -298,12 +298,7 @@ impl Parse for Arguments {
                 parenthesized!(content in input);
                 arguments.phases.push((ident, conditions(&content)?));
             } else {
-                if seen.contains(&name) {
-                    return Err(Error::new_spanned(
-                        ident,
-                        format!("`{name}` is there twice"),
-                    ));
-                }
+                refuse_twice(&seen, &ident)?;
                 match name.as_str() {
                     "name" => arguments.name = Some(assigned(input)?),
                     "version" => arguments.version = Some(assigned(input)?),
@@ -336,20 +331,35 @@ impl Parse for Arguments {
 /// What is in the parentheses of a phase.
 fn conditions(input: ParseStream<'_>) -> syn::Result<Conditions> {
     let mut conditions = Conditions::default();
+    let mut seen: Vec<String> = Vec::new();
     while !input.is_empty() {
         let ident: Ident = input.parse()?;
-        if !conditions.take(&ident.to_string(), input)? {
+        let name = ident.to_string();
+        refuse_twice(&seen, &ident)?;
+        if !conditions.take(&name, input)? {
             return Err(Error::new_spanned(
                 ident,
                 "a phase has the conditions `operations`, `headers`, `queries` and `documents`",
             ));
         }
+        seen.push(name);
         if input.is_empty() {
             break;
         }
         input.parse::<Token![,]>()?;
     }
     Ok(conditions)
+}
+
+/// What is said again would replace what was said before.
+fn refuse_twice(seen: &[String], ident: &Ident) -> syn::Result<()> {
+    match seen.iter().any(|name| ident == name) {
+        true => Err(Error::new_spanned(
+            ident,
+            format!("`{ident}` is there twice"),
+        )),
+        false => Ok(()),
+    }
 }
 
 fn assigned<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
@@ -413,6 +423,11 @@ mod tests {
             "name it in `claims",
         );
         check(quote!(prepare()), plugin.clone(), "has no `prepare`");
+        check(
+            quote!(authorize(queries = ["a"], headers = ["b"], queries = ["c"])),
+            plugin.clone(),
+            "`queries` is there twice",
+        );
         check(
             quote!(authorize(claims = [A])),
             plugin.clone(),

@@ -38,12 +38,12 @@ void *malloc(size_t len) {
     return (void *)block;
 }
 
-/* The old length is unknown: as much is copied as the new block holds, and there
- * is memory behind the old one, since the new one lies there. */
+/* The old length is unknown: as much is moved as the new block holds. There is
+ * memory behind the old one, since the new one lies there, so they may overlap. */
 void *realloc(void *block, size_t len) {
     void *moved = malloc(len);
     if (block != NULL) {
-        memcpy(moved, block, len);
+        memmove(moved, block, len);
         free(block);
     }
     return moved;
@@ -62,6 +62,10 @@ _Noreturn void abort(void) {
 /* Instructions of WebAssembly. */
 void *memcpy(void *to, const void *from, size_t len) {
     return __builtin_memcpy(to, from, len);
+}
+
+void *memmove(void *to, const void *from, size_t len) {
+    return __builtin_memmove(to, from, len);
 }
 
 void *memset(void *to, int byte, size_t len) {

@@ -1,4 +1,6 @@
-//! Requests come from these networks only.
+//! Requests come from these networks only. The address is that of whoever made the
+//! connection: behind a proxy, that of the proxy. And it decides on accesses: an
+//! operation that has none, such as the preflight of a browser, is not covered.
 
 mod network;
 

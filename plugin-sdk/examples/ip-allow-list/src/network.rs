@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use sluice_plugin::setting::{Fault, Json, Setting};
 
-/// An address, or a network such as `10.0.0.0/8` or `2001:db8::/32`.
+/// An address, or a network such as `10.0.0.0/8` or `2001:db8::/32`. Addresses of
+/// version 4 are never in a network of version 6, and one that is written as part of
+/// version 6 is of version 4.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Network {
     address: IpAddr,
@@ -20,15 +22,31 @@ impl Network {
             IpAddr::V6(address) => (128, address.to_bits()),
         };
         let prefix_len = match text.contains('/') {
-            true => prefix_len.parse().ok().filter(|len| *len <= bits)?,
+            true => decimal(prefix_len).filter(|len| *len <= bits)?,
             false => bits,
         };
         // What the prefix leaves over names one address, which is not a network.
         let is_network = rest.checked_shl(prefix_len).unwrap_or(0) == 0;
-        is_network.then_some(Self {
+        is_network.then_some(Self::canonical(address, prefix_len))
+    }
+
+    /// As which clients are compared with it: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+    fn canonical(address: IpAddr, prefix_len: u32) -> Self {
+        const MAPPED: u32 = 128 - 32;
+        match (
             address,
-            prefix_len,
-        })
+            address.to_canonical(),
+            prefix_len.checked_sub(MAPPED),
+        ) {
+            (IpAddr::V6(_), address @ IpAddr::V4(_), Some(prefix_len)) => Self {
+                address,
+                prefix_len,
+            },
+            _ => Self {
+                address,
+                prefix_len,
+            },
+        }
     }
 
     pub(crate) fn has(&self, address: IpAddr) -> bool {
@@ -39,6 +57,12 @@ impl Network {
         };
         shared >= self.prefix_len
     }
+}
+
+/// Digits only, without the sign that numbers may have.
+fn decimal(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }
 
 impl Setting for Network {

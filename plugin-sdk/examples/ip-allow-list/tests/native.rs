@@ -27,6 +27,11 @@ fn an_address_is_in_a_network_by_its_first_bits() {
     check("2001:db8::/33", "2001:db8:8000::1", false);
     check("2001:db8::1/128", "2001:db8::1", true);
     check("10.0.0.0/8", "::ffff:10.1.2.3", true);
+    check("::ffff:10.0.0.0/104", "10.255.255.255", true);
+    check("::ffff:10.0.0.0/104", "::ffff:11.0.0.0", false);
+    check("::ffff:192.0.2.7", "192.0.2.7", true);
+    check("::ffff:0:0/96", "192.0.2.7", true);
+    check("::ffff:0:0/96", "::1", false);
     check("10.0.0.0/8", "no address", false);
 }
 
@@ -44,6 +49,9 @@ fn what_is_no_network_is_refused() {
         "10.0.0.0/",
         "10.0.0.0/33",
         "10.0.0.0/-1",
+        "10.0.0.0/+8",
+        "::ffff:10.0.0.0/95",
+        "::ffff:10.0.0.1/104",
         "10.0.0.1/8",
         "10.0.0/8",
         "::/129",

@@ -1,6 +1,8 @@
 //! Who made a request is said by a JSON web token, signed with HS256, in
 //! `Authorization: Bearer`. It stands before `auth`, which refuses what it does
 //! not know. Grants: identity, directory, secrets, clock.
+//!
+//! Whoever has a token is its account until it expires, so let clients come over TLS.
 
 mod token;
 
@@ -17,7 +19,7 @@ pub struct JwtBearer {
     secret: String,
     /// Who must have issued a token.
     issuer: Option<String>,
-    /// For whom a token must be.
+    /// For whom a token must be; without it, one that is for somebody is refused.
     audience: Option<String>,
     /// How far the clock of the issuer may be off.
     #[setting(default = "1m", max = "1h")]
@@ -42,12 +44,6 @@ impl JwtBearer {
     /// The account that the claims name, if they hold now and here.
     fn identify(&self, claims: &Value) -> Result<Account, Denial> {
         let (now, leeway) = (clock::now_ms() as f64 / 1000.0, self.leeway.as_secs_f64());
-        let is = |said: &Value, due: &String| {
-            said == due
-                || said
-                    .as_array()
-                    .is_some_and(|all| all.iter().any(|one| one == due))
-        };
         if !claims["exp"].as_f64().is_some_and(|end| now < end + leeway) {
             return deny(ExpiredToken).because("the token has expired, or never would");
         }
@@ -55,12 +51,28 @@ impl JwtBearer {
         if !start.is_null() && !start.as_f64().is_some_and(|start| start <= now + leeway) {
             return deny(InvalidToken).because("the token is not valid yet");
         }
-        for (said, due) in [("iss", &self.issuer), ("aud", &self.audience)] {
-            if due.as_ref().is_some_and(|due| !is(&claims[said], due)) {
-                return deny(InvalidToken).because(format!("`{said}` of the token is wrong"));
-            }
+        if self
+            .issuer
+            .as_ref()
+            .is_some_and(|due| claims["iss"] != *due)
+        {
+            return deny(InvalidToken).because("`iss` of the token is wrong");
+        }
+        if !is_meant(&claims["aud"], self.audience.as_deref()) {
+            return deny(InvalidToken).because("`aud` of the token is wrong");
         }
         let account = claims["sub"].as_str().and_then(directory::by_id);
         account.ok_or_else(|| deny(AccessDenied).because("the token names no account"))
+    }
+}
+
+/// A token that names those it is for is for nobody else, also where nothing else is
+/// asked of it.
+fn is_meant(said: &Value, due: Option<&str>) -> bool {
+    match (said, due) {
+        (Value::Null, None) => true,
+        (_, None) => false,
+        (Value::Array(all), Some(due)) => all.iter().any(|one| one == due),
+        (one, Some(due)) => one == due,
     }
 }

@@ -29,6 +29,27 @@ fn the_window_slides_over_the_requests() {
 }
 
 #[test]
+fn uses_with_other_windows_do_not_disturb_each_other() {
+    let counters = testing::Counters::default();
+    let check = |settings: &str, at_ms: u64, passes: bool| {
+        let plugin = RateLimit::configure(Settings::from_json(settings)).unwrap();
+        let request = testing::Request::get("bucket", "key").counting(&counters);
+        let prepared = request.at_ms(at_ms).prepare(&plugin);
+        assert_eq!(prepared.answer.is_ok(), passes, "{settings} at {at_ms}");
+    };
+    let (brief, long) = (
+        r#"{"requests": 1, "window": "1s"}"#,
+        r#"{"requests": 2, "window": "1h"}"#,
+    );
+    check(brief, 0, true);
+    check(long, 0, true);
+    check(brief, 500, false);
+    check(long, 5_000, true);
+    check(brief, 5_000, true);
+    check(long, 10_000, false);
+}
+
+#[test]
 fn settings_are_checked() {
     let check = |json: &str, message: &str| {
         let refused = RateLimit::configure(Settings::from_json(json)).unwrap_err();

@@ -2,6 +2,9 @@
 //! that the store itself refuses to overwrite, whoever else writes at the same
 //! time; and what was written less than the window ago is not deleted. Grants:
 //! documents, clock.
+//!
+//! A deletion is decided on the object as it was when the request came. One that
+//! waits while the object is deleted and written anew deletes the new one.
 
 use std::time::Duration;
 
@@ -61,9 +64,9 @@ impl WriteOnce {
         if age >= self.window {
             return Vote::Abstain;
         }
-        let rest = (self.window - age).as_secs().saturating_add(1);
+        let rest_s = (self.window - age).as_secs().saturating_add(1);
         deny(AccessDenied).because(format!(
-            "the object cannot be deleted for another {rest} seconds"
+            "the object cannot be deleted for another {rest_s}s"
         ))
     }
 }
