@@ -115,7 +115,7 @@ fn cases_that_come_out_otherwise_are_told_and_counted() {
 
     let folder = tempfile::tempdir().unwrap();
     let wrong = "
-given: {phase: authorize, request: PUT /b/k, operation: PutObject, action: PutObject, settings: {key: team}}
+given: {phase: authorize, request: PUT /bucket/k, operation: PutObject, action: PutObject, settings: {key: team}}
 cases:
 - {name: right, expect: {deny: {code: AccessDenied}}}
 - {name: wrong, expect: allow}";
@@ -131,6 +131,105 @@ cases:
     assert!(!well && out.contains("expected  allow"), "{out}");
     assert!(plugin(&[&test[..], &["--filter", "right"]].concat()).0);
     assert!(!plugin(&[&test[..], &["--filter", "no such case"]].concat()).0);
+}
+
+#[test]
+fn a_case_that_no_gateway_would_ask_is_told_of_unless_it_says_so() {
+    let check = |more: &str, passed: u64, told: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let given = "phase: authorize, action: PutObject, settings: {key: team}";
+        let case = format!("name: one, {more}, expect: {{deny: {{code: AccessDenied}}}}");
+        let table = format!("given: {{{given}}}\ncases: [{{{case}}}]");
+        fs::write(folder.path().join("a.yaml"), table).unwrap();
+        let cases = folder.path().display().to_string();
+        let tested = json(&["test", &dist("require-tag"), "--cases", &cases]);
+        assert_eq!(tested["passed"], passed, "{more}: {tested}");
+        let came = tested["cases"][0]["sandbox"].as_str().unwrap();
+        assert!(came.contains(told), "{more}: {came}");
+    };
+    check("request: PUT /bucket/k, operation: PutObject", 1, "deny");
+    let misread = "takes this request for GetObject, not for PutObject";
+    check("request: GET /bucket/k, operation: PutObject", 0, misread);
+    check(
+        "request: GET /bucket/k, operation: PutObject, as_is: true",
+        1,
+        "deny",
+    );
+    check(
+        "request: PUT /B/k, operation: PutObject",
+        0,
+        "refuses this request",
+    );
+    check(
+        "request: PUT /B/k, operation: PutObject, as_is: true",
+        1,
+        "deny",
+    );
+}
+
+#[test]
+fn what_leaves_nothing_to_ask_is_explained() {
+    let folder = root().join("plugin-sdk/examples/require-tag/cases");
+    let cases = folder.display().to_string();
+    let run = |request: &str, more: &[&str]| {
+        let file = dist("ip-allow-list");
+        let args = [
+            "run",
+            &file,
+            "--settings",
+            "{allow: [0.0.0.0/0]}",
+            "--request",
+            request,
+        ];
+        plugin(&[&args[..], more].concat())
+    };
+    let (well, _, err) = run("POST /bucket?delete", &[]);
+    assert!(!well && err.contains("say --action DeleteObject"), "{err}");
+    assert!(run("POST /bucket?delete", &["--action", "DeleteObject"]).0);
+    let preflight = [
+        "--header",
+        "origin: a",
+        "--header",
+        "access-control-request-method: GET",
+    ];
+    let (well, _, err) = run("OPTIONS /bucket/key", &preflight);
+    assert!(
+        !well && err.contains("nothing to authorize in Preflight"),
+        "{err}"
+    );
+
+    let both = [
+        "bench",
+        &dist("require-tag"),
+        "--cases",
+        &cases,
+        "--settings",
+        "{key: a}",
+    ];
+    let (well, _, err) = plugin(&both);
+    assert!(!well && err.contains("cannot be used with"), "{err}");
+}
+
+#[test]
+fn a_plugin_is_asked_at_the_time_that_it_is() {
+    let file = dist("write-once");
+    let ask = |more: &[&str]| {
+        let args = [
+            "run",
+            &file,
+            "--request",
+            "PUT /bucket/key",
+            "--settings",
+            "{window: 1h}",
+        ];
+        let only = ["--bucket-owner", "alice", "--phase", "prepare"];
+        json(&[&args[..], &only, more].concat())[0]["answer"].to_string()
+    };
+    assert!(ask(&["--now", "7"]).contains("7000"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // The digits that change every twelfth day.
+    let about = (now.unwrap().as_secs() / 1_000_000).to_string();
+    assert!(ask(&[]).contains(&about), "{}", ask(&[]));
 }
 
 #[test]

@@ -184,13 +184,17 @@ impl Table {
     }
 }
 
+/// Whether a terminal shows the character, and does nothing else.
+pub(crate) fn is_harmless(c: char) -> bool {
+    !c.is_control() && (c == ' ' || c.width().is_some_and(|width| width > 0))
+}
+
 /// Characters that would move the cursor, change colours or reverse the line
 /// are shown as what they are.
 fn harmless(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
-        let shown = !c.is_control() && (c == ' ' || c.width().is_some_and(|width| width > 0));
-        if shown {
+        if is_harmless(c) {
             clean.push(c);
         } else {
             clean.extend(c.escape_unicode());

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Measure these cases instead of a request
-    #[arg(long, value_name = "DIR", conflicts_with = "request")]
+    #[arg(long, value_name = "DIR", conflicts_with = "Question")]
     cases: Option<PathBuf>,
     /// Measure an instance that is used again, too
     #[arg(long)]
@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<Came> {
         }
     }
     if rows.is_empty() {
-        return Err("there is nothing to measure: the plugin takes part in no phase".into());
+        return Err("there is nothing to measure: no cases are there".into());
     }
     args.format.report(&rows, |rows| text(rows));
     Ok(Came::Well)

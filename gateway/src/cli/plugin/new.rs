@@ -45,6 +45,8 @@ struct Template {
     cases: &'static str,
     grants: &'static str,
     settings: &'static str,
+    /// Besides `root`.
+    account: &'static str,
     /// Asked before `auth`, which refuses what it does not know.
     first: bool,
 }
@@ -60,13 +62,15 @@ impl Kind {
                 cases: include_str!("new/authorizer.yaml"),
                 grants: "",
                 settings: "{ending: .csv}",
+                account: "",
                 first: false,
             },
             Self::Authenticator => Template {
                 source: include_str!("new/authenticator.rs"),
                 cases: include_str!("new/authenticator.yaml"),
                 grants: "identity, directory",
-                settings: "{address: 192.0.2.7, account: root}",
+                settings: "{address: 192.0.2.7, account: machine}",
+                account: "  # It has no role: what it may do, ACLs say.\n  - id: machine\n",
                 first: true,
             },
             Self::SubResource => Template {
@@ -74,6 +78,7 @@ impl Kind {
                 cases: include_str!("new/sub-resource.yaml"),
                 grants: "documents",
                 settings: "{len_max: 1000}",
+                account: "",
                 first: false,
             },
             Self::Headers => Template {
@@ -81,6 +86,7 @@ impl Kind {
                 cases: include_str!("new/headers.yaml"),
                 grants: "",
                 settings: "{value: here}",
+                account: "",
                 first: false,
             },
         }
@@ -88,7 +94,7 @@ impl Kind {
 }
 
 pub(super) fn run(args: &Args) -> Result<Came> {
-    check(&args.name)?;
+    check(&args.name, args.kind)?;
     let sdk = sdk(args.sdk.as_deref())?;
     let folder = args
         .folder
@@ -124,20 +130,44 @@ pub(super) fn run(args: &Args) -> Result<Came> {
     Ok(Came::Well)
 }
 
-/// A name that cargo, a configuration and a sub-resource take.
-fn check(name: &str) -> Result<()> {
+/// A name that cargo, Rust, a configuration and a sub-resource take.
+fn check(name: &str, kind: Kind) -> Result<()> {
     const LEN_MAX: usize = 64;
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if begins && name.len() <= LEN_MAX && name.chars().all(is_name) && !name.ends_with('-') {
+    let well = begins && name.len() <= LEN_MAX && name.chars().all(is_name) && !name.ends_with('-');
+    let reason = if !well {
+        format!(
+            "it begins with a lower-case letter, and has at most {LEN_MAX} of these, digits and `-`"
+        )
+    } else if BESIDE.contains(&name) {
+        "the plugin of that name stands beside it in the chain".to_owned()
+    } else if RESERVED.contains(&name) {
+        "it means something else to Rust".to_owned()
+    } else if matches!(kind, Kind::SubResource)
+        && let Err(error) =
+            s3::SubResource::new(name, s3::Scope::Bucket, &[s3::Operation::GetSubResource])
+    {
+        error.to_string()
+    } else {
         return Ok(());
-    }
-    Err(format!(
-        "`{name}` cannot be the name of a plugin: it begins with a lower-case letter, and has at \
-         most {LEN_MAX} of these, digits and `-`"
-    )
-    .into())
+    };
+    Err(format!("`{name}` cannot be the name of a plugin: {reason}").into())
 }
+
+/// What else the chain has.
+const BESIDE: [&str; 3] = ["auth", "acl", "location"];
+
+/// Keywords, the packages that come with Rust, and what the new one is built with.
+#[rustfmt::skip]
+const RESERVED: [&str; 58] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
+    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "alloc", "core", "proc-macro", "std", "test", "sluice-plugin", "sluice-plugin-macros",
+];
 
 /// The folder of the SDK, wherever the new one is.
 fn sdk(asked: Option<&Path>) -> Result<PathBuf> {
@@ -157,15 +187,51 @@ fn sdk(asked: Option<&Path>) -> Result<PathBuf> {
         })
 }
 
-/// `only-tables` is the plugin `OnlyTables`.
+/// `only-tables` is the plugin `OnlyTables`. What the prelude has already, as it has
+/// `Vote` and `AccessDenied`, the new type would hide from itself.
 fn type_name(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut letters = word.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         first.into_iter().chain(letters).collect::<String>()
     });
-    words.collect()
+    let name: String = words.collect();
+    match TAKEN.contains(&name.as_str()) || s3::Code::parse(&name).is_some() {
+        true => format!("{name}Plugin"),
+        false => name,
+    }
 }
+
+/// The types in `sluice_plugin::prelude` and in that of Rust which a plugin may name.
+const TAKEN: [&str; 27] = [
+    "Access",
+    "Account",
+    "Action",
+    "Authentication",
+    "Box",
+    "Code",
+    "Debug",
+    "Denial",
+    "Err",
+    "Interest",
+    "Manifest",
+    "None",
+    "Ok",
+    "Operation",
+    "Option",
+    "Phase",
+    "Plugin",
+    "Principal",
+    "Reply",
+    "Request",
+    "Result",
+    "Scope",
+    "Settings",
+    "Some",
+    "String",
+    "Vec",
+    "Vote",
+];
 
 fn package(name: &str, sdk: &Path) -> String {
     // As TOML writes a text: the escapes of Rust are among those of TOML.
@@ -197,6 +263,7 @@ fn configuration(template: &Template) -> String {
         NAME => format!("  - use: {NAME}\n    settings: {}\n", template.settings),
         name => format!("  - use: {name}\n"),
     };
+    let account = template.account;
     let usual = ["auth", "acl", "location"];
     let steps: String = match template.first {
         true => [NAME].iter().chain(&usual).map(|name| step(name)).collect(),
@@ -217,7 +284,7 @@ accounts:
     keys:
       - access_key: {{file: sluice-data/root.access-key}}
         secret_key: {{file: sluice-data/root.secret-key}}
-plugins:
+{account}plugins:
   auth: {{source: "builtin:auth", grants: [identity, clock]}}
   acl: {{source: "builtin:acl", grants: [documents, directory]}}
   location: {{source: "builtin:location"}}
@@ -227,4 +294,59 @@ plugins:
 chain:
 {steps}"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_cannot_work_is_refused_with_the_reason() {
+        let refused = [
+            ("", "begins with a lower-case letter"),
+            ("Tables", "begins with a lower-case letter"),
+            ("7-tables", "begins with a lower-case letter"),
+            ("tables-", "begins with a lower-case letter"),
+            ("only_tables", "begins with a lower-case letter"),
+            ("auth", "beside it in the chain"),
+            ("acl", "beside it in the chain"),
+            ("location", "beside it in the chain"),
+            ("type", "something else to Rust"),
+            ("self", "something else to Rust"),
+            ("core", "something else to Rust"),
+            ("test", "something else to Rust"),
+            ("sluice-plugin", "something else to Rust"),
+        ];
+        for (name, reason) in refused {
+            let error = check(name, Kind::Authorizer).expect_err(name).to_string();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+        for name in ["a", "a1", "only-tables", "vote", "cors", "tagging"] {
+            check(name, Kind::Authorizer).expect(name);
+        }
+        for name in ["cors", "tagging", "uploads", "delete", "prefix"] {
+            check(name, Kind::SubResource).expect_err(name);
+        }
+        check("legal-notice", Kind::SubResource).expect("S3 has no such sub-resource");
+    }
+
+    #[test]
+    fn a_type_hides_nothing_that_the_plugin_needs() {
+        for (name, of_type) in [
+            ("only-tables", "OnlyTables"),
+            ("a--b", "AB"),
+            ("vote", "VotePlugin"),
+            ("settings", "SettingsPlugin"),
+            ("plugin", "PluginPlugin"),
+            ("access-denied", "AccessDeniedPlugin"),
+            ("vec", "VecPlugin"),
+        ] {
+            assert_eq!(type_name(name), of_type);
+        }
+        let prelude = sluice_plugin::Code::SlowDown.name();
+        assert!(
+            s3::Code::parse(prelude).is_some(),
+            "its codes are those of S3"
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! A request that is described on the command line, as the cases that it makes:
 //! one for each phase, and for each access in `authorize`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use clap::Args as ClapArgs;
 use host::Plugin;
 use serde_json::{Map, Value, json};
@@ -37,9 +39,9 @@ pub(super) struct Question {
     /// A secret that the plugin may use, NAME=VALUE; may be repeated
     #[arg(long = "secret", value_name = "NAME=VALUE")]
     secrets: Vec<String>,
-    /// What the clock says, in seconds since 1970
-    #[arg(long, default_value_t = 0)]
-    now: u64,
+    /// What the clock says, in seconds since 1970; without it, the time
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<u64>,
     /// Ask only in this phase, also if the plugin does not want to be asked
     #[arg(long, value_parser = PHASES)]
     phase: Option<String>,
@@ -83,12 +85,28 @@ impl Question {
         });
         for phase in asked {
             if *phase == "authorize" {
+                // Whose accesses are in its body is decided key by key.
+                if accesses.is_empty() && head.operation == s3::Operation::DeleteObjects {
+                    return Err(
+                        "each key of DeleteObjects is decided alone: say --action DeleteObject"
+                            .into(),
+                    );
+                }
                 for action in &accesses {
                     cases.push(case(&given, phase, Some(action))?);
                 }
             } else {
                 cases.push(case(&given, phase, accesses.first().map(String::as_str))?);
             }
+        }
+        if cases.is_empty() {
+            let name = head.operation.name();
+            let silent = !PHASES.iter().any(|phase| takes_part(plugin, phase));
+            return Err(match self.phase.is_none() && silent {
+                true => "the plugin takes part in no phase; name one with --phase".to_owned(),
+                false => format!("there is nothing to authorize in {name}: name an --action"),
+            }
+            .into());
         }
         Ok(cases)
     }
@@ -138,7 +156,7 @@ impl Question {
             "object_owner": self.object_owner,
             "settings": settings,
             "secrets": secrets,
-            "now": self.now,
+            "now": self.now.unwrap_or_else(now),
             "status": self.status,
             "expect": "nothing",
         });
@@ -147,6 +165,11 @@ impl Question {
             _ => unreachable!("an object was written down"),
         }
     }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn takes_part(plugin: &Plugin, phase: &str) -> bool {

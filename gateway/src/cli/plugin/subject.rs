@@ -9,6 +9,7 @@ use host::{FailurePolicy, Grant, Host, Instances, Limits, Plugin, Services, Sett
 use trial::Component;
 
 use super::Result;
+use crate::cli::table::is_harmless;
 
 pub(super) struct Subject {
     pub(super) file: PathBuf,
@@ -54,11 +55,12 @@ impl Subject {
     /// What a configuration says of it, for somebody to paste and complete.
     pub(super) fn yaml(&self) -> String {
         let manifest = self.plugin.manifest();
-        let name = &manifest.name;
+        let name = scalar(&manifest.name);
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let source = scalar(&format!("file:{file}"));
         let needs = self.plugin.needs();
         let mut yaml = format!(
-            "plugins:\n  {name}:\n    source: file:{file}\n    digest: {}\n",
+            "plugins:\n  {name}:\n    source: {source}\n    digest: {}\n",
             self.digest()
         );
         if !needs.is_empty() {
@@ -76,11 +78,36 @@ impl Subject {
         if let Some(required) = required.filter(|required| !required.is_empty()) {
             yaml.push_str("    settings:\n");
             for key in required {
-                yaml.push_str(&format!("      {key}: ...\n"));
+                yaml.push_str(&format!("      {}: ...\n", scalar(key)));
             }
         }
         yaml
     }
+}
+
+/// A text as YAML, with nothing in it that a terminal obeys: the component is the
+/// work of somebody who may mean ill.
+fn scalar(text: &str) -> String {
+    const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+    let is_plain = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'))
+        && !WORDS.contains(&text);
+    if is_plain {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if is_harmless(c) => quoted.push(c),
+            c => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 fn required(schema: &serde_json::Value) -> Vec<&str> {
@@ -105,5 +132,38 @@ fn name(file: &Path) -> String {
     match name.is_empty() {
         true => "plugin".to_owned(),
         false => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_says_is_one_text_of_the_yaml_and_nothing_to_a_terminal() {
+        for (text, plain) in [
+            ("require-tag", true),
+            ("file:require-tag.wasm", true),
+            ("", false),
+            ("null", false),
+            ("a b", false),
+            ("a:", false),
+            ("7", false),
+            ("-a", false),
+            ("a\n  grants: [identity]", false),
+            ("a: {b: c}", false),
+            ("\"a\\", false),
+            ("\u{1b}[31mred", false),
+            ("\u{202e}txt", false),
+            ("\u{9b}31m", false),
+            ("日本", false),
+        ] {
+            let yaml = scalar(text);
+            assert_eq!(yaml == text, plain, "{text:?}");
+            assert!(yaml.chars().all(is_harmless), "{yaml:?}");
+            let read: serde_json::Value =
+                serde_yaml::from_str(&format!("{{{yaml}: {yaml}}}")).expect(&yaml);
+            assert_eq!(read, serde_json::json!({text: text}), "{yaml}");
+        }
     }
 }
