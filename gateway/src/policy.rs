@@ -468,3 +468,40 @@ impl Directory for Accounts {
         self.by_email.get(&email.to_lowercase()).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_configuration_leaves_out_is_what_the_host_leaves_out() {
+        let config::PluginLimits {
+            cpu,
+            wall,
+            memory,
+            output,
+            host_calls,
+            log_lines,
+            concurrency,
+        } = config::PluginLimits::default();
+        let limits = host::Limits {
+            cpu,
+            wall,
+            memory,
+            output,
+            host_calls,
+            log_lines,
+            concurrency,
+        };
+        assert_eq!(limits, host::Limits::default());
+        let config::Breaker {
+            failures,
+            clients,
+            pause,
+        } = config::Breaker::default();
+        let breaker = host::Breaker {
+            failures,
+            clients,
+            pause,
+        };
+        assert_eq!(breaker, host::Breaker::default());
+    }
+}
