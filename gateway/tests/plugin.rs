@@ -271,3 +271,45 @@ fn a_new_plugin_has_a_folder_of_its_own() {
     let (well, _, err) = plugin(&["new", "First Try"]);
     assert!(!well && err.contains("cannot be the name"), "{err}");
 }
+
+/// As `cargo` and `sluice` find it in a folder far from the checkout.
+#[test]
+fn a_new_plugin_passes_its_own_tests() {
+    let folder = tempfile::tempdir().unwrap();
+    // Kept, so that the SDK and the standard library are compiled once.
+    let target = root().canonicalize().unwrap().join("target/begun");
+    let begin = |kind: &str| {
+        let place = folder.path().join(kind);
+        let name = format!("begun-{kind}");
+        let shown = place.display().to_string();
+        let (well, out, err) = plugin(&["new", &name, "--kind", kind, "--folder", &shown]);
+        assert!(well, "{out}{err}");
+        // The packages that are here already.
+        fs::copy(root().join("Cargo.lock"), place.join("Cargo.lock")).unwrap();
+        place
+    };
+    let run = |place: &Path, program: &str, args: &[&str]| {
+        let output = Command::new(program)
+            .args(args)
+            .current_dir(place)
+            .env("CARGO_TARGET_DIR", &target)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{}: {out}{err}", place.display());
+        out
+    };
+    for kind in ["authorizer", "authenticator", "headers"] {
+        let out = run(&begin(kind), env!("CARGO"), &["test", "--quiet", "--lib"]);
+        assert!(out.contains("1 passed"), "{kind}: {out}");
+    }
+    let sluice = env!("CARGO_BIN_EXE_sluice");
+    let place = begin("sub-resource");
+    let tested = run(&place, sluice, &["plugin", "test", "--format", "json"]);
+    let tested: Value = serde_json::from_str(&tested).unwrap();
+    assert_eq!(tested["native"], true, "{tested}");
+    assert_eq!(tested["passed"], tested["cases"].as_array().unwrap().len());
+    assert!(place.join("begun-sub-resource.wasm").is_file());
+}
