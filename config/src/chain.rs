@@ -220,8 +220,7 @@ pub(crate) fn merge(chain: Vec<Step>, entries: Vec<Entry>) -> Vec<Step> {
 /// A use as one step for each entry that makes another of it, and one for all
 /// other buckets. No bucket is meant by two of them: the first entry that fits
 /// a bucket is the one for it.
-fn vary(step: Step, entries: &[Entry]) -> Vec<Step> {
-    let mut rest = step.clone();
+fn vary(mut step: Step, entries: &[Entry]) -> Vec<Step> {
     let mut varied = Vec::new();
     for entry in entries {
         let Some(variation) = entry.variations.get(&step.plugin) else {
@@ -230,7 +229,6 @@ fn vary(step: Step, entries: &[Entry]) -> Vec<Step> {
         let mut other = step.clone();
         other.place = variation.place.clone();
         other.matching.within.clone_from(&entry.buckets);
-        other.matching.except.clone_from(&rest.matching.except);
         if let Some((settings, places)) = &variation.settings {
             other.settings = settings.clone();
             other.places = places.clone();
@@ -239,9 +237,9 @@ fn vary(step: Step, entries: &[Entry]) -> Vec<Step> {
             other.mode = Mode::Shadow;
         }
         varied.push(other);
-        rest.matching.except.extend_from_slice(&entry.buckets);
+        step.matching.except.extend_from_slice(&entry.buckets);
     }
-    varied.push(rest);
+    varied.push(step);
     varied
 }
 
