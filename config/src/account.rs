@@ -49,6 +49,13 @@ pub struct NamedSecret {
     pub place: Place,
 }
 
+/// How it is checked follows from what it is for.
+impl PartialEq for NamedSecret {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.reference) == (&other.name, &other.reference)
+    }
+}
+
 impl NamedSecret {
     /// Looks it up in the environment or in its file.
     pub fn look_up(&self) -> Result<Secret, Report> {

@@ -22,7 +22,7 @@ pub(crate) const ENDPOINT_KEYS: &[&str] = &[
 ];
 
 /// A service that a plugin may call by its name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
     pub name: String,
     /// `http` or `https`, a host, and a path that the paths of calls are

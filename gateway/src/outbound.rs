@@ -2,7 +2,8 @@
 //!
 //! A connection goes to an address that was checked, and to no other: names are
 //! looked up here, not by the client, and what the check forbids is not among the
-//! answers. Nothing is taken from the environment, and no redirect is followed.
+//! answers. No redirect is followed, and no proxy is used. The certificates that are
+//! trusted are the system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where these are.
 
 use std::fmt;
 use std::io;

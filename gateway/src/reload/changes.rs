@@ -24,6 +24,11 @@ pub(super) fn between(old: &Generation, new: &Generation) -> Vec<String> {
         Entry::became,
     ));
     changes.extend(chain(&old.config.chain, &new.config.chain));
+    let enforced = |generation: &Generation| generation.config.enforced.join(", ");
+    let (was, is) = (enforced(old), enforced(new));
+    if was != is {
+        changes.push(format!("enforced was [{was}] and is [{is}]"));
+    }
     changes.extend(differences(
         "account",
         &accounts(&old.config),
@@ -91,11 +96,20 @@ impl Entry<'_> {
             return Some(format!("was {} and is {}", shown(self), shown(new)));
         }
         let (was, is) = (self.config, new.config);
-        let same = was.grants == is.grants
-            && was.limits == is.limits
-            && was.on_failure == is.on_failure
-            && was.instances == is.instances;
-        (!same).then(|| "has other grants or limits, or fails or lives otherwise".to_owned())
+        let parts = [
+            ("source", was.source != is.source),
+            ("digest", was.digest != is.digest),
+            ("grants", was.grants != is.grants),
+            ("limits", was.limits != is.limits),
+            ("on_failure", was.on_failure != is.on_failure),
+            ("breaker", was.breaker != is.breaker),
+            ("instances", was.instances != is.instances),
+            ("endpoints", was.endpoints != is.endpoints),
+            ("secrets", was.secrets != is.secrets),
+        ];
+        let other = parts.iter().filter(|(_, differs)| *differs);
+        let other: Vec<_> = other.map(|(part, _)| *part).collect();
+        (!other.is_empty()).then(|| format!("has other {}", other.join(", ")))
     }
 }
 
@@ -148,4 +162,43 @@ fn chain(old: &[Step], new: &[Step]) -> Vec<String> {
 
 fn same(was: &Step, is: &Step) -> bool {
     (&was.settings, was.mode, &was.matching) == (&is.settings, is.mode, &is.matching)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(folder: &std::path::Path, text: &str) -> Config {
+        let path = folder.join("sluice.yaml");
+        let head = "\
+version: 1
+storage: {data: data, sets: [{drives: [a, b], data_shards: 1, parity_shards: 1}]}
+accounts: [{id: root, keys: [{access_key: AKIAROOT, secret_key: sesame-sesame}]}]
+plugins: {one: {source: 'file:one.wasm'";
+        std::fs::write(&path, format!("{head}{text}}}}}\nchain: []\n")).unwrap();
+        Config::load(&path).unwrap()
+    }
+
+    #[test]
+    fn every_part_of_a_plugin_that_became_another_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let opa = ", grants: [http], endpoints: {opa: {url: 'https://opa.example.com/'}}";
+        let elsewhere = ", grants: [http], endpoints: {opa: {url: 'https://opa.example.org/'}}";
+        let env = ", grants: [secrets], secrets: {key: {env: A}}";
+        let other = ", grants: [secrets], secrets: {key: {env: B}}";
+        let digest = format!(", digest: 'sha256:{}'", "0".repeat(64));
+        for (was, is, expected) in [
+            ("", "", None),
+            (opa, opa, None),
+            (opa, elsewhere, Some("has other endpoints")),
+            (env, other, Some("has other secrets")),
+            ("", &*digest, Some("has other digest")),
+            ("", ", breaker: {failures: 7}", Some("has other breaker")),
+        ] {
+            let (was, is) = (config(folder.path(), was), config(folder.path(), is));
+            let of = |config| Entry { config, code: None };
+            let found = of(&was.plugins[0]).became(&of(&is.plugins[0]));
+            assert_eq!(found.as_deref(), expected);
+        }
+    }
 }
