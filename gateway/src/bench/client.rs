@@ -165,9 +165,15 @@ impl Credentials {
             .to_string();
         let date = &time[..8];
         let scope = format!("{date}/us-east-1/s3/aws4_request");
-        let signed_headers = "host;x-amz-content-sha256;x-amz-date";
+        // What else is sent of these headers must be signed.
+        let tagging = request.headers().get("x-amz-tagging");
+        let (line, name) = match tagging.map(|tagging| tagging.to_str()).transpose()? {
+            Some(tagging) => (format!("x-amz-tagging:{tagging}\n"), ";x-amz-tagging"),
+            None => (String::new(), ""),
+        };
+        let signed_headers = format!("host;x-amz-content-sha256;x-amz-date{name}");
         let canonical = format!(
-            "{}\n{path}\n\nhost:{host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{time}\n\n{signed_headers}\nUNSIGNED-PAYLOAD",
+            "{}\n{path}\n\nhost:{host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{time}\n{line}\n{signed_headers}\nUNSIGNED-PAYLOAD",
             request.method()
         );
         let digest = <sha2::Sha256 as sha2::Digest>::digest(canonical);

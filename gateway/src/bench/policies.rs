@@ -105,11 +105,7 @@ impl Policies {
         }
         Ok(Self {
             folder: folder.to_owned(),
-            overrides: Overrides {
-                data: Some(folder.join("data")),
-                listen: Some("127.0.0.1:0".parse()?),
-                ..credentials.overrides()
-            },
+            overrides: credentials.overrides(),
         })
     }
 
@@ -121,7 +117,14 @@ impl Policies {
                 format!("  {plugin}: {{source: \"{source}\", grants: {grants}, instances: {instances}}}\n")
             })
             .collect();
-        let mut text = "version: 1\nplugins:\n".to_owned();
+        let mut text = "version: 1
+listeners: [{address: 127.0.0.1:0}]
+storage: {data: data, sets: [{drives: [a, b, c], data_shards: 2, parity_shards: 1}]}
+# The keys are those of the benchmark.
+accounts: [{id: root, roles: [bucket-provisioner], keys: [{access_key: REPLACED, secret_key: replaced-here}]}]
+plugins:
+"
+        .to_owned();
         text.extend(catalogue);
         text.push_str("chain:\n");
         for Use {
@@ -132,8 +135,6 @@ impl Policies {
         }
         let file = self.folder.join("bench.yaml");
         fs::write(&file, text)?;
-        let mut config = Config::load_with(&file, &self.overrides)?;
-        config.admin = None;
-        Ok(config)
+        Ok(Config::load_with(&file, &self.overrides)?)
     }
 }
