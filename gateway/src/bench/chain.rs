@@ -60,7 +60,7 @@ pub(super) fn measure(effort: Effort, folder: &Path, report: &mut Report) -> Res
 
     let native = cpu_micros(effort, || native_get.default())?;
     report.add("native.get_default", native, "us CPU", None);
-    let native = cpu_micros(effort, || native_put.five())?;
+    let native = cpu_micros(effort, || native_get.five())?;
     report.add("native.five", native, "us CPU", None);
     for (kind, instances) in [("fresh", "fresh"), ("reused", "reuse")] {
         let default = chain(DEFAULT, instances)?;
@@ -68,7 +68,7 @@ pub(super) fn measure(effort: Effort, folder: &Path, report: &mut Report) -> Res
         let name = format!("chain.get_default_{kind}");
         report.add(name, micros, "us CPU", Some("native.get_default"));
         let five = chain(FIVE, instances)?;
-        let micros = cpu_micros(effort, || Ok(put.decide(&five)?))?;
+        let micros = cpu_micros(effort, || Ok(get.decide(&five)?))?;
         let name = format!("chain.five_{kind}");
         report.add(name, micros, "us CPU", Some("native.five"));
     }

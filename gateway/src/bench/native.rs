@@ -5,18 +5,19 @@
 use std::collections::BTreeMap;
 
 use ip_allow_list::IpAllowList;
+use jwt_bearer::JwtBearer;
 use plugin_acl::AclPlugin;
 use plugin_auth::Auth;
 use rate_limit::RateLimit;
 use require_tag::RequireTag;
 use sluice_plugin::testing::{Known, Request};
-use sluice_plugin::{Account, Action, Authentication, Operation, Plugin, Settings, Vote};
+use sluice_plugin::{Account, Authentication, Operation, Plugin, Settings, Vote};
 use storage::Timestamp;
 
 use super::BoxError;
 use super::chain::{Decision, OWNER};
 use super::client::Credentials;
-use super::policies::{IP_ALLOW_LIST, RATE_LIMIT, REQUIRE_TAG};
+use super::policies::{IP_ALLOW_LIST, JWT_BEARER, RATE_LIMIT, REQUIRE_TAG};
 
 /// A request as the test kit has it.
 pub(super) struct Native(Request);
@@ -72,18 +73,15 @@ impl Native {
         )
     }
 
-    /// What all five do for an upload with tags, which asks for two accesses.
+    /// What all five do for a read.
     pub(super) fn five(&self) -> Result<(), BoxError> {
-        self.authenticate()?;
-        let acl = AclPlugin::configure(Settings::from_json("{}"))?;
-        let require_tag = RequireTag::configure(Settings::from_json(REQUIRE_TAG.settings))?;
-        let allow_list = IpAllowList::configure(Settings::from_json(IP_ALLOW_LIST.settings))?;
-        for action in [Action::PutObject, Action::PutObjectTagging] {
-            let access = self.0.clone().action(action);
-            passes(&access.authorize(&acl))?;
-            passes(&access.authorize(&require_tag))?;
-            passes(&access.authorize(&allow_list))?;
+        let jwt_bearer = JwtBearer::configure(Settings::from_json(JWT_BEARER.settings))?;
+        if self.0.authenticate(&jwt_bearer) != Authentication::Abstain {
+            return Err("a signature is taken for a token".into());
         }
+        self.default()?;
+        let allow_list = IpAllowList::configure(Settings::from_json(IP_ALLOW_LIST.settings))?;
+        passes(&self.0.authorize(&allow_list))?;
         let rate_limit = RateLimit::configure(Settings::from_json(RATE_LIMIT.settings))?;
         let prepared = self.0.prepare(&rate_limit).answer;
         prepared.map_err(|denial| format!("too many requests: {}", denial.message).into())

@@ -21,6 +21,10 @@ const COMPONENTS: &[(&str, &[u8])] = &[
         include_bytes!("../../../plugins/dist/ip-allow-list.wasm"),
     ),
     (
+        "jwt-bearer",
+        include_bytes!("../../../plugins/dist/jwt-bearer.wasm"),
+    ),
+    (
         "rate-limit",
         include_bytes!("../../../plugins/dist/rate-limit.wasm"),
     ),
@@ -36,6 +40,8 @@ pub(super) struct Use {
     plugin: &'static str,
     source: &'static str,
     grants: &'static str,
+    /// Further keys of the catalogue.
+    more: &'static str,
     pub(super) settings: &'static str,
 }
 
@@ -43,6 +49,7 @@ pub(super) const AUTH: Use = Use {
     plugin: "auth",
     source: "builtin:auth",
     grants: "[identity, clock]",
+    more: "",
     settings: "{}",
 };
 
@@ -50,6 +57,7 @@ pub(super) const ACL: Use = Use {
     plugin: "acl",
     source: "builtin:acl",
     grants: "[documents, directory]",
+    more: "",
     settings: "{}",
 };
 
@@ -57,13 +65,23 @@ pub(super) const LOCATION: Use = Use {
     plugin: "location",
     source: "builtin:location",
     grants: "[]",
+    more: "",
     settings: "{}",
+};
+
+pub(super) const JWT_BEARER: Use = Use {
+    plugin: "jwt-bearer",
+    source: "file:jwt-bearer.wasm",
+    grants: "[identity, directory, secrets, clock]",
+    more: ", secrets: {tokens: bench-secret-bench-secret}",
+    settings: r#"{"secret": "tokens"}"#,
 };
 
 pub(super) const REQUIRE_TAG: Use = Use {
     plugin: "require-tag",
     source: "file:require-tag.wasm",
     grants: "[]",
+    more: "",
     settings: r#"{"key": "team"}"#,
 };
 
@@ -71,6 +89,7 @@ pub(super) const IP_ALLOW_LIST: Use = Use {
     plugin: "ip-allow-list",
     source: "file:ip-allow-list.wasm",
     grants: "[]",
+    more: "",
     settings: r#"{"allow": ["127.0.0.0/8", "::1"]}"#,
 };
 
@@ -78,6 +97,7 @@ pub(super) const RATE_LIMIT: Use = Use {
     plugin: "rate-limit",
     source: "file:rate-limit.wasm",
     grants: "[counters]",
+    more: "",
     settings: r#"{"requests": 1000000000}"#,
 };
 
@@ -86,11 +106,13 @@ pub(super) const ENDLESS: Use = Use {
     plugin: "endless",
     source: "file:endless.wasm",
     grants: "[]",
+    more: "",
     settings: "{}",
 };
 
 pub(super) const DEFAULT: &[Use] = &[AUTH, ACL, LOCATION];
-pub(super) const FIVE: &[Use] = &[AUTH, ACL, REQUIRE_TAG, IP_ALLOW_LIST, RATE_LIMIT];
+/// All of them are asked about a signed read.
+pub(super) const FIVE: &[Use] = &[JWT_BEARER, AUTH, ACL, IP_ALLOW_LIST, RATE_LIMIT];
 
 /// A folder with the components, in which configurations can be written.
 pub(super) struct Policies {
@@ -113,8 +135,11 @@ impl Policies {
     pub(super) fn config(&self, uses: &[Use], instances: &str) -> Result<Config, BoxError> {
         let catalogue: BTreeSet<_> = uses
             .iter()
-            .map(|Use { plugin, source, grants, .. }| {
-                format!("  {plugin}: {{source: \"{source}\", grants: {grants}, instances: {instances}}}\n")
+            .map(|used| {
+                let Use { plugin, source, grants, more, .. } = used;
+                format!(
+                    "  {plugin}: {{source: \"{source}\", grants: {grants}, instances: {instances}{more}}}\n"
+                )
             })
             .collect();
         let mut text = "version: 1

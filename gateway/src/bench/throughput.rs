@@ -1,14 +1,17 @@
 //! What the chain costs the whole gateway: the rate of small reads with the
 //! default chain, against the same gateway that asks no plugin.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
+use config::Config;
 
 use super::client::{Credentials, Load, Rate, Target};
 use super::policies::{DEFAULT, Policies};
 use super::{BoxError, Effort, Report};
-use crate::serve::{self, Running};
+use crate::serve::{self, Running, StartError};
 
 const CLIENTS: usize = 16;
 const OBJECT_LEN: usize = 4 << 10;
@@ -23,14 +26,13 @@ pub(super) async fn measure(
 ) -> Result<(), BoxError> {
     let credentials = Credentials::bench();
     let policies = Policies::new(folder, &credentials)?;
+    upload(&policies, &credentials).await?;
     let mut rates = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         for (kind, rates) in rates.iter_mut().enumerate() {
-            let running = match kind {
-                0 => serve::start_open(&policies.config(DEFAULT, "fresh")?).await?,
-                1 => serve::start(&policies.config(DEFAULT, "fresh")?).await?,
-                _ => serve::start(&policies.config(DEFAULT, "reuse")?).await?,
-            };
+            let instances = if kind == 2 { "reuse" } else { "fresh" };
+            let config = policies.config(DEFAULT, instances)?;
+            let running = start(&config, kind == 0).await?;
             rates.push(rate(&running, effort, &credentials).await?);
             running.stop().await;
         }
@@ -62,27 +64,52 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Reads a second of one gateway.
+/// Makes the object that is read. Where no plugin is asked, nobody is known who
+/// could own it.
+async fn upload(policies: &Policies, credentials: &Credentials) -> Result<(), BoxError> {
+    let running = start(&policies.config(DEFAULT, "fresh")?, false).await?;
+    let address = address(&running)?;
+    let put = |path, len| {
+        let put = Target::put(path, Bytes::from(vec![11; len]));
+        put.at_once().signed(credentials)
+    };
+    put("/bench", 0).send(address).await?;
+    put("/bench/4k", OBJECT_LEN).send(address).await?;
+    running.stop().await;
+    Ok(())
+}
+
+/// A gateway on the drives that the one before it may be about to let go of.
+async fn start(config: &Config, open: bool) -> Result<Running, BoxError> {
+    const TRIES: usize = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut tries = 0;
+    loop {
+        let started = match open {
+            true => serve::start_open(config).await,
+            false => serve::start(config).await,
+        };
+        match started {
+            Err(StartError::Store(_)) if tries < TRIES => tokio::time::sleep(PAUSE).await,
+            started => return Ok(started?),
+        }
+        tries += 1;
+    }
+}
+
+fn address(running: &Running) -> Result<SocketAddr, BoxError> {
+    let first = running.addresses.first();
+    Ok(*first.ok_or("the gateway has no listener")?)
+}
+
+/// Reads from one gateway.
 async fn rate(
     running: &Running,
     effort: Effort,
     credentials: &Credentials,
 ) -> Result<f64, BoxError> {
-    let address = *running
-        .addresses
-        .first()
-        .ok_or("the gateway has no listener")?;
-    let body = Bytes::from(vec![11; OBJECT_LEN]);
-    // The bucket is there from the second round on.
-    let _ = Target::put("/bench", Bytes::new())
-        .at_once()
-        .signed(credentials)
-        .send(address)
-        .await;
-    let object = Target::put("/bench/4k", body).at_once().signed(credentials);
-    object.send(address).await?;
     let load = Load {
-        address,
+        address: address(running)?,
         clients: CLIENTS,
         size: OBJECT_LEN,
         effort,
