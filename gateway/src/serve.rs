@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use config::{Config, Diagnostic, Report};
 use erasure::{Engine, Options};
@@ -260,7 +261,7 @@ fn load(
     config: &Config,
     accounts: Arc<Accounts>,
 ) -> Result<(Policy, Arc<dyn Store>), StartError> {
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let store = scope.spawn(|| open_store(config));
         let policy = policy::load(host, config, accounts);
         match store.join() {
@@ -297,6 +298,9 @@ const PLUGIN_SECONDS: &[f64] = &[
     0.01, 0.1,
 ];
 
+/// How long what histograms were told may pile up.
+const METRICS_DRAINED: Duration = Duration::from_secs(5);
+
 /// The recorder of metrics; there is one in a process.
 fn recorder() -> io::Result<PrometheusHandle> {
     static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
@@ -313,5 +317,15 @@ fn recorder() -> io::Result<PrometheusHandle> {
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(io::Error::other)?;
     meters::describe();
+    // Histograms grow until they are drained, also where nobody can ask for them.
+    let drained = handle.clone();
+    thread::Builder::new()
+        .name("metrics".to_owned())
+        .spawn(move || {
+            loop {
+                thread::sleep(METRICS_DRAINED);
+                drained.run_upkeep();
+            }
+        })?;
     Ok(recorder.insert(handle).clone())
 }

@@ -65,21 +65,13 @@ impl Admin {
             Err(error) => return tracing::error!(%error, "the private listener cannot start"),
         };
         let slots = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
-        let mut upkeep = tokio::time::interval(Duration::from_secs(5));
         loop {
-            let stream = tokio::select! {
-                // Histograms grow until they are drained, also when nobody asks for them.
-                _ = upkeep.tick() => {
-                    self.metrics.run_upkeep();
+            let stream = match socket.accept().await {
+                Ok((stream, _)) => stream,
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
-                accepted = socket.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(_) => {
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                        continue;
-                    }
-                },
             };
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                 return;

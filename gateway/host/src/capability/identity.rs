@@ -73,7 +73,7 @@ fn signed_at<'a>(string_to_sign: &'a str, scope: &str) -> Option<&'a str> {
 impl identity::Host for State {
     fn sha256(&mut self, data: Vec<u8>) -> wasmtime::Result<String> {
         self.enter()?;
-        Ok(hex(&Sha256::digest(&data)))
+        Ok(s3::encode::hex(&Sha256::digest(&data)))
     }
 
     fn verify(
@@ -144,15 +144,4 @@ impl identity::Host for State {
         });
         Ok(Ok(account))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
