@@ -105,9 +105,10 @@ impl Clock {
 
     /// What the call has taken so far.
     pub(crate) fn spent(&self) -> Budget {
+        let now = Instant::now();
         Budget {
-            cpu: thread_time().saturating_sub(self.began_cpu),
-            wall: self.began.elapsed(),
+            cpu: thread_time_at_most(now).saturating_sub(self.began_cpu),
+            wall: now.saturating_duration_since(self.began),
         }
     }
 
