@@ -133,7 +133,7 @@ fn compare(args: &Args) -> Result<Report, String> {
         report.records += 1;
         let record = match record {
             Ok(record) => record,
-            Err(error) => return report.unread(error),
+            Err(error) => return report.unread(&error),
         };
         if !record.hidden.is_empty() {
             report.with_hidden_values += 1;
@@ -191,7 +191,7 @@ impl Report {
     }
 
     /// The first such line is told with its place.
-    fn unread(&mut self, error: String) {
+    fn unread(&mut self, error: &str) {
         const REASON: &str = "the line is not a recorded decision";
         if !self.not_replayable.contains_key(REASON) {
             self.notes.push(format!("{REASON}: {error}"));

@@ -98,7 +98,7 @@ impl Chained<'_> {
             }
             None => pattern.eq_ignore_ascii_case(name),
         };
-        !is_public(name) && (is_secret(name) || self.credentials.iter().any(|one| asked_for(&one)))
+        !is_public(name) && (is_secret(name) || self.credentials.iter().any(asked_for))
     }
 
     /// Whether a parameter without a value is one that says what is meant, and
