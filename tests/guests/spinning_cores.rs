@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_tests::{Connection, ROOT, Request};
+use sluice_tests::{ROOT, Request};
 
 use crate::guest::{Guest, LOOP, chain, decide};
 use crate::support::{authorizing, gateway};
@@ -41,9 +41,7 @@ fn the_gateway_says_meanwhile_that_it_lives() {
         let mut asked = 0;
         while !clients.iter().all(|client| client.is_finished()) {
             let began = Instant::now();
-            let mut health = Connection::open(server.admin);
-            health.write(&Request::get("/health/live").bytes()).unwrap();
-            health.any_reply("GET", "health").unwrap().expect(200);
+            server.ask_admin(&Request::get("/health/live")).expect(200);
             assert!(began.elapsed() < Duration::from_secs(2), "it answers late");
             asked += 1;
             std::thread::sleep(Duration::from_millis(20));

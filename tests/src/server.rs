@@ -122,9 +122,10 @@ impl Server {
         self.ask_admin(&request)
     }
 
-    /// Sends one request to the private listener.
+    /// Sends one request to the private listener, by its address.
     #[track_caller]
     pub fn ask_admin(&self, request: &Request) -> Reply {
+        let request = request.clone().host(&self.admin.to_string());
         let mut connection = Connection::open(self.admin);
         let written = connection.write(&request.bytes());
         let reply = connection.any_reply(&request.method, &request.target);

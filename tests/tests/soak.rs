@@ -22,7 +22,7 @@ use host::{
     Chain, Facts, FailurePolicy, Grant, Host, Instances, Limits, Match, Mode, Source, Step,
 };
 use serde_json::json;
-use sluice_tests::{Connection, OTHER, ROOT, Request, Server, Settings};
+use sluice_tests::{OTHER, ROOT, Request, Server, Settings};
 
 /// What resident memory may grow by after the first tenth.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
@@ -482,9 +482,7 @@ fn a_gateway_with_one_plugin_that_misbehaves_serves_the_other_buckets() {
                 asked += 2;
             }
             let began = Instant::now();
-            let mut health = Connection::open(server.admin);
-            health.write(&Request::get("/health/live").bytes()).unwrap();
-            health.any_reply("GET", "health").unwrap().expect(200);
+            server.ask_admin(&Request::get("/health/live")).expect(200);
             let took = began.elapsed();
             assert!(took < HEALTH_MAX, "health answers after {took:?}");
             healthy += 1;

@@ -352,13 +352,7 @@ fn a_connection_too_many_is_told_so() {
 fn the_private_listener_tells_how_it_goes() {
     let server = Server::start(&Settings::default());
     server.bucket("measured");
-    let ask = |target: &str| {
-        let mut connection = Connection::open(server.admin);
-        connection
-            .write(&Request::get(target).bytes())
-            .expect("it is sent");
-        connection.any_reply("GET", target).expect("an answer")
-    };
+    let ask = |target: &str| server.ask_admin(&Request::get(target));
     ask("/health/live").expect(200);
     ask("/health/ready").expect(200);
     ask("/other").expect(404);
