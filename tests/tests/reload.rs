@@ -376,8 +376,9 @@ fn no_page_in_a_browser_can_ask_for_a_reload() {
         ),
         (
             Request::new("OPTIONS", "/reload").header("origin", "http://evil.test"),
-            405,
+            403,
         ),
+        (Request::new("OPTIONS", "/reload"), 405),
         (Request::get("/reload").header(header.0, header.1), 405),
         (Request::post("/status", ""), 405),
         (post().header(header.0, header.1), 200),
