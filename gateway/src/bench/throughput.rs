@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use config::Config;
 
-use super::client::{Credentials, Load, Rate, Target};
+use super::client::{Credentials, Load, Target};
 use super::policies::{DEFAULT, Policies};
 use super::{BoxError, Effort, Report};
 use crate::serve::{self, Running, StartError};
@@ -117,7 +117,5 @@ async fn rate(
     let get = load
         .run(&Target::get("/bench/4k").signed(credentials))
         .await?;
-    match get {
-        Rate::Requests(rate) | Rate::MebiBytes(rate) => Ok(rate),
-    }
+    Ok(get.value())
 }

@@ -1,6 +1,8 @@
 //! A decision, told to a person: what was asked, what each plugin had to do with
 //! it, and what to change if it is not what was wanted.
 
+use host::FailureKind;
+
 use super::table::{Cell, Table, Tone};
 use crate::decision::{Moment, Outcome, Part, Record, Requester, Step, Vote};
 
@@ -256,24 +258,28 @@ fn refusal(record: &Record, moment: &Moment, code: &str, message: &str) -> (Stri
 
 fn failure_help(reason: &str, step: &Step) -> String {
     let (plugin, at) = (&step.plugin, &step.at);
-    let kind = reason.split(':').next().unwrap_or_default();
-    match kind {
-        "timeout" => {
+    let (kind, _) = reason.split_once(':').unwrap_or((reason, ""));
+    match FailureKind::parse(kind) {
+        Some(FailureKind::Timeout) => {
             format!("make the plugin faster, or raise `limits.cpu` or `limits.wall` of `{plugin}`")
         }
-        "memory" => format!("raise `limits.memory` of `{plugin}`"),
-        "output" => format!("raise `limits.output` of `{plugin}`"),
-        "host_calls" => format!("raise `limits.host_calls` of `{plugin}`"),
-        "overload" => format!("raise `limits.concurrency` of `{plugin}`, or slow the clients down"),
-        "breaker" => format!(
+        Some(FailureKind::Memory) => format!("raise `limits.memory` of `{plugin}`"),
+        Some(FailureKind::Output) => format!("raise `limits.output` of `{plugin}`"),
+        Some(FailureKind::HostCalls) => format!("raise `limits.host_calls` of `{plugin}`"),
+        Some(FailureKind::Overload) => {
+            format!("raise `limits.concurrency` of `{plugin}`, or slow the clients down")
+        }
+        Some(FailureKind::Breaker) => format!(
             "it failed too often in a row; look in the log for what `{plugin}` failed of before"
         ),
-        "load" | "settings" => format!(
+        Some(FailureKind::Load | FailureKind::Settings) => format!(
             "correct the plugin or the settings of the step at {at}; `sluice check` tells what is wrong"
         ),
-        _ => format!(
-            "look in the log for lines of `{plugin}` with this request id; `on_failure` decides what a failure means (the step is at {at})"
-        ),
+        Some(FailureKind::Trap | FailureKind::Instantiate | FailureKind::Invalid) | None => {
+            format!(
+                "look in the log for lines of `{plugin}` with this request id; `on_failure` decides what a failure means (the step is at {at})"
+            )
+        }
     }
 }
 
