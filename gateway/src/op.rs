@@ -10,6 +10,7 @@ pub(crate) mod delete_bucket;
 pub(crate) mod delete_object;
 pub(crate) mod delete_objects;
 pub(crate) mod get_object;
+pub(crate) mod get_object_attributes;
 pub(crate) mod head_bucket;
 pub(crate) mod list_buckets;
 pub(crate) mod list_multipart_uploads;
@@ -42,6 +43,7 @@ pub(crate) const SERVED: &[Operation] = &[
     Operation::CopyObject,
     Operation::GetObject,
     Operation::HeadObject,
+    Operation::GetObjectAttributes,
     Operation::DeleteObject,
     Operation::CreateMultipartUpload,
     Operation::UploadPart,
@@ -92,6 +94,5 @@ mod tests {
         check(Operation::PostObject, false);
         check(Operation::GetBucketVersioning, false);
         check(Operation::PutBucketVersioning, false);
-        check(Operation::GetObjectAttributes, false);
     }
 }

@@ -77,6 +77,7 @@ codes! {
     InvalidArgument 400 "Invalid Argument"
     InvalidBucketName 400 "The specified bucket is not valid."
     InvalidBucketState 409 "The request is not valid for the current state of the bucket."
+    InvalidBucketOwnerAWSAccountID 400 "The value of the expected bucket owner parameter must be the id of an account."
     InvalidChunkSizeError 403 "The size of a chunk is not valid."
     InvalidDigest 400 "The Content-MD5 you specified is not valid."
     InvalidEncryptionAlgorithmError 400 "The encryption request you specified is not valid. The valid value is AES256."

@@ -111,12 +111,18 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Error> {
         "host",
         "range",
     ];
+    // What several lines say together.
+    const LISTS: [&str; 2] = [
+        "x-amz-object-attributes",
+        "x-amz-optional-object-attributes",
+    ];
     for name in headers.keys() {
         let name = name.as_str();
         let mut values = headers.get_all(name).iter();
         let first = values.next();
         let differs = values.any(|value| Some(value) != first);
-        if differs && (ONCE.contains(&name) || name.starts_with("x-amz-")) {
+        let once = ONCE.contains(&name) || (name.starts_with("x-amz-") && !LISTS.contains(&name));
+        if differs && once {
             return Err(refuse(name, "A header is repeated with another value."));
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing here awaits, opens a file or knows a plugin.
 
 pub mod access;
+pub mod attributes;
 pub mod checksum;
 mod chunked;
 pub mod conditional;
@@ -12,6 +13,7 @@ pub mod head;
 pub mod listing;
 pub mod metadata;
 pub mod operation;
+pub mod owner;
 pub mod payload;
 pub mod query;
 pub mod range;
@@ -26,11 +28,13 @@ pub mod verifier;
 pub mod xml;
 
 pub use access::{Access, CopySource};
+pub use attributes::Attributes;
 pub use checksum::Algorithm;
 pub use conditional::{Conditions, Outcome};
 pub use error::{Code, Error};
 pub use head::Head;
 pub use operation::{Action, Operation};
+pub use owner::ExpectedOwners;
 pub use payload::Payload;
 pub use query::Query;
 pub use range::ByteRange;

@@ -58,6 +58,8 @@ pub struct ListParts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListBuckets {
     pub prefix: String,
+    /// Only the buckets in this region.
+    pub region: Option<String>,
     pub max_buckets: usize,
     pub continuation: Option<Continuation>,
 }
@@ -224,6 +226,7 @@ impl ListBuckets {
         }
         Ok(Self {
             prefix: text(query, "prefix").unwrap_or_default(),
+            region: text(query, "bucket-region"),
             max_buckets,
             continuation: Continuation::of(query)?,
         })
@@ -265,9 +268,14 @@ fn encoded(query: &Query) -> Result<bool, Error> {
 
 /// Whatever is more than `max` is `max`, as is nothing at all.
 fn limit(query: &Query, name: &'static str, max: usize) -> Result<usize, Error> {
-    let Some(text) = query.get(name).filter(|text| !text.is_empty()) else {
-        return Ok(max);
-    };
+    match query.get(name).filter(|text| !text.is_empty()) {
+        Some(text) => parse_limit(name, text, max),
+        None => Ok(max),
+    }
+}
+
+/// Reads a number that is not negative; whatever is more than `max` is `max`.
+pub(crate) fn parse_limit(name: &'static str, text: &str, max: usize) -> Result<usize, Error> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<i32>().ok().map(usize::try_from) {
         Some(Ok(limit)) if digits => Ok(limit.min(max)),

@@ -46,12 +46,7 @@ pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
             stored.insert(name.as_str().to_owned(), value);
         }
     }
-    let redirect = joined(headers, &HeaderName::from_static(REDIRECT))?;
-    if !redirect.is_empty() {
-        let valid = ["/", "http://", "https://"];
-        if !valid.iter().any(|start| redirect.starts_with(start)) {
-            return Err(Code::InvalidRedirectLocation.into());
-        }
+    if let Some(redirect) = redirect(headers)? {
         stored.insert(REDIRECT.to_owned(), redirect);
     }
     if let Some(tags) = tagging::of(headers)? {
@@ -76,6 +71,18 @@ pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
             .with("MaxSizeAllowed", USER_METADATA_LEN_MAX.to_string()));
     }
     Ok(stored)
+}
+
+/// Where the object is to lead to. A copy has it from its own request alone,
+/// whatever becomes of the other metadata.
+pub fn redirect(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let redirect = joined(headers, &HeaderName::from_static(REDIRECT))?;
+    let valid = ["/", "http://", "https://"];
+    match redirect.as_str() {
+        "" => Ok(None),
+        text if valid.iter().any(|start| text.starts_with(start)) => Ok(Some(redirect)),
+        _ => Err(Code::InvalidRedirectLocation.into()),
+    }
 }
 
 /// Whether an entry of the metadata is one that the gateway keeps for itself.

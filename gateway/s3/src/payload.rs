@@ -102,6 +102,18 @@ impl Payload {
 }
 
 impl Payload {
+    /// The payload of a document whose loss or damage would do harm: the client
+    /// must say what it is a digest of.
+    pub fn of_document(head: &Head) -> Result<Self, Error> {
+        let payload = Self::of(head)?;
+        if payload.content_md5.is_some() || payload.checksum.is_some() {
+            return Ok(payload);
+        }
+        Err(Error::new(Code::InvalidRequest).because(
+            "Missing required header for this request: Content-MD5 or a checksum such as x-amz-checksum-crc32",
+        ))
+    }
+
     /// The payload of a part of an upload that keeps checksums of one kind:
     /// computed where the client sends none, and refused where it sends another.
     pub fn of_part(head: &Head, kept: Option<Algorithm>) -> Result<Self, Error> {
@@ -229,22 +241,31 @@ fn expected_checksum(
     }
 }
 
+/// The checksum that is to be kept with what the request makes, if it says so.
+pub fn asked_checksum(head: &Head) -> Result<Option<Algorithm>, Error> {
+    algorithm(head, "x-amz-checksum-algorithm")
+}
+
+fn algorithm(head: &Head, header: &'static str) -> Result<Option<Algorithm>, Error> {
+    let Some(text) = head.header(header) else {
+        return Ok(None);
+    };
+    Algorithm::parse(text).map(Some).ok_or_else(|| {
+        Error::new(Code::InvalidRequest)
+            .because(
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
+                 [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+            )
+            .argument(header, text)
+    })
+}
+
 fn asked_algorithm(
     head: &Head,
     checksum: Option<&ExpectedChecksum>,
 ) -> Result<Option<Algorithm>, Error> {
-    let named = |header: &'static str| {
-        let Some(text) = head.header(header) else {
-            return Ok(None);
-        };
-        Algorithm::parse(text).map(Some).ok_or_else(|| {
-            Error::new(Code::InvalidRequest)
-                .because("Checksum algorithm provided is unsupported.")
-                .argument(header, text)
-        })
-    };
-    let kept = named("x-amz-checksum-algorithm")?;
-    let sent = named("x-amz-sdk-checksum-algorithm")?;
+    let kept = asked_checksum(head)?;
+    let sent = algorithm(head, "x-amz-sdk-checksum-algorithm")?;
     match (sent, checksum) {
         (Some(sent), Some(checksum)) if checksum.algorithm() != sent => {
             Err(Error::new(Code::InvalidRequest)

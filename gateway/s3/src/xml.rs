@@ -9,13 +9,14 @@ mod parser;
 
 pub use answer::{
     DeleteOutcome, Names, complete_multipart_upload_result, copy_object_result, copy_part_result,
-    delete_result, initiate_multipart_upload_result, list_all_my_buckets_result,
-    list_multipart_uploads_result, list_objects_result, list_objects_v2_result, list_parts_result,
-    location_constraint,
+    delete_result, get_object_attributes_response, initiate_multipart_upload_result,
+    list_all_my_buckets_result, list_multipart_uploads_result, list_objects_result,
+    list_objects_v2_result, list_parts_result, location_constraint, versioning_configuration,
 };
 pub use body::{
-    CompletedPart, CreateBucketConfiguration, DeleteRequest, DeleteTarget,
+    CompletedPart, CreateBucketConfiguration, DeleteRequest, DeleteTarget, TargetVersion,
     parse_complete_multipart_upload, parse_create_bucket_configuration, parse_delete,
+    parse_versioning_configuration,
 };
 
 const NAMESPACE: &str = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3::time::http_date;
-use storage::{Object, Timestamp};
+use storage::{Bucket, Metadata, Timestamp, VersionId, Versioning};
+
+pub(super) const VERSION_ID: &str = "x-amz-version-id";
+pub(super) const DELETE_MARKER: &str = "x-amz-delete-marker";
 
 /// The headers, and the names in the metadata, that say how a checksum was made.
 pub(super) const CHECKSUM_ALGORITHM: &str = "x-amz-checksum-algorithm";
@@ -29,9 +32,32 @@ pub(super) fn set_modified(headers: &mut HeaderMap, modified: Timestamp) {
     set(headers, header::LAST_MODIFIED, http_date(modified));
 }
 
-/// The checksums that were remembered with an object, as headers.
-pub(super) fn set_checksums(headers: &mut HeaderMap, object: &Object) {
-    for (name, value) in object.metadata.iter().filter(|(name, _)| is_checksum(name)) {
+/// The version that an answer is about. Where there never were versions, none
+/// is spoken of.
+pub(super) fn set_version(headers: &mut HeaderMap, bucket: &Bucket, version: VersionId) {
+    set_version_as(headers, VERSION_ID, bucket, version);
+}
+
+/// The version that was copied.
+pub(super) fn set_source_version(headers: &mut HeaderMap, bucket: &Bucket, version: VersionId) {
+    set_version_as(headers, "x-amz-copy-source-version-id", bucket, version);
+}
+
+fn set_version_as(
+    headers: &mut HeaderMap,
+    name: &'static str,
+    bucket: &Bucket,
+    version: VersionId,
+) {
+    // An id tells that versioning has been enabled since the bucket was loaded.
+    if bucket.versioning != Versioning::Never || version != VersionId::Null {
+        set(headers, HeaderName::from_static(name), version.to_string());
+    }
+}
+
+/// The checksums that were remembered with an object or a part, as headers.
+pub(super) fn set_checksums(headers: &mut HeaderMap, metadata: &Metadata) {
+    for (name, value) in metadata.iter().filter(|(name, _)| is_checksum(name)) {
         if let Ok(name) = HeaderName::try_from(name) {
             set(headers, name, value);
         }

@@ -16,7 +16,7 @@ use storage::{
     Upload, UploadId, UploadedPart,
 };
 
-use super::answer::CHECKSUM_TYPE;
+use super::answer::{CHECKSUM_TYPE, set_version};
 use super::upload::UploadChecksum;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
@@ -27,6 +27,9 @@ const BODY_LEN_MAX: usize = 4 * 1024 * 1024;
 
 /// Every part but the last has at least this many bytes.
 const PART_LEN_MIN: u64 = 5 * 1024 * 1024;
+
+/// An object has at most this many bytes, however it came.
+const OBJECT_LEN_MAX: u64 = 5 << 40;
 
 const PARTS_PAGE: usize = 1000;
 
@@ -72,11 +75,13 @@ pub(crate) async fn run(
 
     let scheme = if request.secure { "https" } else { "http" };
     let location = format!("{scheme}://{}{}", request.head.host, request.head.path);
-    Ok(Reply::xml(s3::xml::complete_multipart_upload_result(
+    let mut reply = Reply::xml(s3::xml::complete_multipart_upload_result(
         &location,
         &bucket.name,
         &stored,
-    )))
+    ));
+    set_version(&mut reply.headers, bucket, stored.version);
+    Ok(reply)
 }
 
 async fn complete(
@@ -201,6 +206,12 @@ fn check_sizes(head: &Head, parts: &[&UploadedPart]) -> Result<()> {
             .into());
     }
     let total: u64 = parts.iter().map(|part| part.size).sum();
+    if total > OBJECT_LEN_MAX {
+        return Err(s3::Error::new(Code::EntityTooLarge)
+            .with("ProposedSize", total.to_string())
+            .with("MaxSizeAllowed", OBJECT_LEN_MAX.to_string())
+            .into());
+    }
     match head.header("x-amz-mp-object-size") {
         Some(size) if size.parse() != Ok(total) => Err(s3::Error::new(Code::InvalidRequest)
             .because(format!(

@@ -6,11 +6,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
-use s3::checksum::Hasher;
+use s3::checksum::{ChecksumType, Hasher};
 use s3::conditional::Outcome;
 use s3::{Algorithm, Code, Conditions, Payload};
-use storage::{Bucket, Object, Staged, Store};
+use storage::{Bucket, Metadata, Object, Staged, Store};
 
+use super::answer::CHECKSUM_TYPE;
 use crate::error::Result;
 use crate::stage::Cleared;
 
@@ -69,4 +70,27 @@ pub(super) async fn transfer(
         etag: s3::encode::hex(&md5.finalize()),
         checksum: hasher.map(|hasher| (hasher.algorithm(), hasher.finish())),
     })
+}
+
+/// Whether the checksum of all bytes is among what is remembered of them.
+pub(super) fn is_known(algorithm: Algorithm, metadata: &Metadata) -> bool {
+    let kind = metadata.get(CHECKSUM_TYPE).map(String::as_str);
+    metadata.contains_key(algorithm.header()) && kind == Some(ChecksumType::FullObject.name())
+}
+
+/// The checksum of an object that none is known of: its bytes are read, and not
+/// written.
+pub(super) async fn digest(
+    store: &dyn Store,
+    source: &Object,
+    algorithm: Algorithm,
+) -> Result<(Algorithm, String)> {
+    let mut hasher = Hasher::new(algorithm);
+    if source.size > 0 {
+        let mut stream = store.read(source, 0..source.size).await?;
+        while let Some(bytes) = stream.next().await {
+            hasher.update(&bytes?);
+        }
+    }
+    Ok((algorithm, hasher.finish()))
 }

@@ -1,12 +1,12 @@
 //! CopyObject: within one geometry no data moves.
 
-use http::HeaderName;
-use s3::metadata::{TAGGING, is_internal};
+use s3::metadata::{REDIRECT, TAGGING, is_internal};
 use s3::{Code, Head};
 use storage::{Metadata, NewObject, Object, Store};
 
-use super::answer::{is_checksum, set};
+use super::answer::{is_checksum, set_source_version, set_version};
 use super::copy;
+use super::put_object::remember_checksum;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
 
@@ -20,9 +20,12 @@ enum Directive {
 pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
     let source = copy::source(&request)?;
     let directive = Directive::parse(&request.head)?;
+    let algorithm = s3::payload::asked_checksum(&request.head)?;
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
     copy::check_length(source.size)?;
-    if directive == Directive::Copy && is_onto_itself(&request, source) {
+    let metadata = metadata(&request.head, directive, source)?;
+    let changes = directive == Directive::Replace || metadata.contains_key(REDIRECT);
+    if !changes && is_onto_itself(&request, source) {
         return Err(s3::Error::new(Code::InvalidRequest)
             .because(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -31,37 +34,35 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
             .into());
     }
 
-    let metadata = metadata(&request.head, directive, source)?;
     let bucket = request.bucket()?;
-    let staged = match store.share(source, bucket).await? {
-        Some(staged) => staged,
+    // What is known of the bytes already need not be computed again.
+    let algorithm = algorithm.filter(|asked| !copy::is_known(*asked, &metadata));
+    let (staged, checksum) = match store.share(source, bucket).await? {
+        Some(staged) => match algorithm {
+            Some(asked) => (staged, Some(copy::digest(store, source, asked).await?)),
+            None => (staged, None),
+        },
         None => {
-            copy::transfer(store, source, 0..source.size, bucket, None)
-                .await?
-                .staged
+            let copied = copy::transfer(store, source, 0..source.size, bucket, algorithm).await?;
+            (copied.staged, copied.checksum)
         }
     };
-    let object = NewObject {
+    let mut object = NewObject {
         key: request.key()?.clone(),
         owner: request.owner(),
         etag: source.etag.clone(),
         metadata,
         documents: request.object_documents(),
     };
+    if checksum.is_some() {
+        object.metadata.retain(|name, _| !is_checksum(name));
+        remember_checksum(&mut object.metadata, checksum.as_ref());
+    }
     let stored = store.put(bucket, object, staged, precondition).await?;
 
     let mut reply = Reply::xml(s3::xml::copy_object_result(&stored));
-    if let Some(version) = request
-        .source
-        .as_ref()
-        .and_then(|source| source.access.version)
-    {
-        set(
-            &mut reply.headers,
-            HeaderName::from_static("x-amz-copy-source-version-id"),
-            version.to_string(),
-        );
-    }
+    set_version(&mut reply.headers, bucket, stored.version);
+    set_source_version(&mut reply.headers, request.source_bucket()?, source.version);
     Ok(reply)
 }
 
@@ -72,8 +73,7 @@ impl Directive {
             Some("REPLACE") => Ok(Self::Replace),
             Some(other) => Err(s3::Error::new(Code::InvalidArgument)
                 .because("Unknown metadata directive.")
-                .with("ArgumentName", "x-amz-metadata-directive")
-                .with("ArgumentValue", other)
+                .argument("x-amz-metadata-directive", other)
                 .into()),
         }
     }
@@ -102,10 +102,13 @@ fn metadata(head: &Head, directive: Directive, source: &Object) -> Result<Metada
         Directive::Replace => s3::metadata::stored_headers(&head.headers)?,
     };
     let kept = source.metadata.iter().filter(|(name, _)| match directive {
-        Directive::Copy => !is_internal(name),
+        Directive::Copy => !is_internal(name) && *name != REDIRECT,
         Directive::Replace => is_checksum(name),
     });
     metadata.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(redirect) = s3::metadata::redirect(&head.headers)? {
+        metadata.insert(REDIRECT.to_owned(), redirect);
+    }
     match s3::tagging::of_copy(&head.headers, source.metadata.get(TAGGING))? {
         Some(tags) => metadata.insert(TAGGING.to_owned(), tags),
         None => metadata.remove(TAGGING),

@@ -3,9 +3,9 @@
 
 use futures_util::{StreamExt, stream};
 use host::{Resource, Run};
-use s3::xml::{DeleteOutcome, DeleteRequest, DeleteTarget};
-use s3::{Access, Action, Code};
-use storage::{Bucket, Deleted, Error as StoreError, Precondition, Store};
+use s3::xml::{DeleteOutcome, DeleteRequest, DeleteTarget, TargetVersion};
+use s3::{Access, Action, Code, Payload};
+use storage::{Bucket, Deleted, Error as StoreError, Store, VersionId};
 
 use crate::error::{Error, Result};
 use crate::pipeline::Exchange;
@@ -22,12 +22,7 @@ pub(crate) async fn run(
     exchange: &mut Exchange,
     store: &dyn Store,
 ) -> Result<Reply> {
-    let payload = request.payload()?;
-    if payload.content_md5.is_none() && payload.checksum.is_none() {
-        return Err(s3::Error::new(Code::InvalidRequest)
-            .because("Missing required header for this request: Content-MD5 or a checksum such as x-amz-checksum-crc32")
-            .into());
-    }
+    let payload = Payload::of_document(&request.head)?;
     let body = exchange
         .body
         .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
@@ -47,7 +42,7 @@ pub(crate) async fn run(
     let outcomes: Vec<DeleteOutcome> = stream::iter(permitted)
         .map(|(target, permission)| async move {
             let deleted = match permission {
-                Ok(()) => delete(store, bucket, &target).await,
+                Ok(version) => delete(store, bucket, &target, version).await,
                 Err(denied) => Err(denied),
             };
             DeleteOutcome {
@@ -61,18 +56,20 @@ pub(crate) async fn run(
     Ok(Reply::xml(s3::xml::delete_result(&outcomes, quiet)))
 }
 
+/// Whether the caller may delete what a target names; then, which version that is.
 async fn authorize(
     request: &Cleared,
     target: &DeleteTarget,
     run: &mut Run,
     store: &dyn Store,
-) -> Result<()> {
-    let action = match target.version {
-        Some(_) => Action::DeleteObjectVersion,
-        None => Action::DeleteObject,
+) -> Result<Option<VersionId>> {
+    let (action, version) = match &target.version {
+        TargetVersion::Current => (Action::DeleteObject, None),
+        TargetVersion::Named(version) => (Action::DeleteObjectVersion, Some(*version)),
+        TargetVersion::Unknown(_) => return Err(Code::NoSuchVersion.into()),
     };
     let bucket = request.bucket()?;
-    let object = match store.object(bucket, &target.key, target.version).await {
+    let object = match store.object(bucket, &target.key, version).await {
         Ok(object) => Some(object),
         Err(StoreError::ObjectMissing | StoreError::VersionMissing) => None,
         Err(error) => return Err(error.into()),
@@ -81,26 +78,24 @@ async fn authorize(
         action,
         bucket: Some(bucket.name.clone()),
         key: Some(target.key.clone()),
-        version: target.version,
+        version,
     };
     run.authorize(&Resource {
         access,
         bucket: Some(bucket.clone()),
         object,
     })?;
-    Ok(())
+    Ok(version)
 }
 
 async fn delete(
     store: &dyn Store,
     bucket: &Bucket,
     target: &DeleteTarget,
+    version: Option<VersionId>,
 ) -> Result<Deleted, Error> {
-    let precondition = match &target.etag {
-        Some(etag) => Precondition::Matches(vec![etag.clone()]),
-        None => Precondition::None,
-    };
+    let precondition = target.precondition.clone();
     Ok(store
-        .delete(bucket, &target.key, target.version, precondition)
+        .delete(bucket, &target.key, version, precondition)
         .await?)
 }

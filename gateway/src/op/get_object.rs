@@ -10,7 +10,7 @@ use s3::metadata::{TAGGING, is_internal};
 use s3::{ByteRange, Code, Conditions};
 use storage::{Object, PartNumber, Store};
 
-use super::answer::{is_checksum, set, set_checksums, set_etag, set_modified};
+use super::answer::{is_checksum, set, set_checksums, set_etag, set_modified, set_version};
 use crate::body::ReplyBody;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
@@ -29,13 +29,16 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
 
     match Conditions::of(&head.headers).evaluate(&object.etag, object.modified) {
         Outcome::Proceed => {}
-        Outcome::NotModified => return Ok(not_modified(object)),
+        Outcome::NotModified => return not_modified(request, object),
         Outcome::Failed { condition } => return Err(Outcome::refusal(condition).into()),
     }
 
     let (status, range) = selection.resolve(object)?;
     let length = range.end - range.start;
     let mut headers = headers(request, object)?;
+    if asks_for_checksums(request) {
+        selection.set_checksums(&mut headers, object);
+    }
     set(&mut headers, header::CONTENT_LENGTH, length.to_string());
     if status == StatusCode::PARTIAL_CONTENT && length > 0 {
         let last = range.end - 1;
@@ -88,6 +91,23 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// The checksums of what is sent, where they are known: those of a range are not.
+    fn set_checksums(&self, headers: &mut HeaderMap, object: &Object) {
+        match self {
+            Self::Whole => set_checksums(headers, &object.metadata),
+            Self::Range(_) => {}
+            Self::Part(_) if object.parts.is_empty() => set_checksums(headers, &object.metadata),
+            Self::Part(number) => {
+                let mut parts = object.parts.iter();
+                if let Some(part) = parts.find(|part| part.number == *number) {
+                    set_checksums(headers, &part.metadata);
+                }
+            }
+        }
+    }
+}
+
 /// Where a part lies. An object that was not uploaded in parts has one.
 fn part_range(object: &Object, number: PartNumber) -> Result<Range<u64>> {
     if object.parts.is_empty() && number.get() == 1 {
@@ -106,14 +126,20 @@ fn part_range(object: &Object, number: PartNumber) -> Result<Range<u64>> {
         .into())
 }
 
-fn not_modified(object: &Object) -> Reply {
+fn not_modified(request: &Cleared, object: &Object) -> Result<Reply> {
     let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
     set_etag(&mut reply.headers, &object.etag);
     set_modified(&mut reply.headers, object.modified);
     if let Some(value) = object.metadata.get("cache-control") {
         set(&mut reply.headers, header::CACHE_CONTROL, value);
     }
-    reply
+    set_version(&mut reply.headers, request.bucket()?, object.version);
+    Ok(reply)
+}
+
+fn asks_for_checksums(request: &Cleared) -> bool {
+    let mode = request.head.header("x-amz-checksum-mode");
+    mode.is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"))
 }
 
 fn headers(request: &Cleared, object: &Object) -> Result<HeaderMap> {
@@ -138,15 +164,7 @@ fn headers(request: &Cleared, object: &Object) -> Result<HeaderMap> {
     }
     set_etag(&mut headers, &object.etag);
     set_modified(&mut headers, object.modified);
-    let whole =
-        request.head.header("range").is_none() && request.head.query.get("partNumber").is_none();
-    let checksum_mode = request
-        .head
-        .header("x-amz-checksum-mode")
-        .is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"));
-    if checksum_mode && whole {
-        set_checksums(&mut headers, object);
-    }
+    set_version(&mut headers, request.bucket()?, object.version);
     let overrides = s3::metadata::response_overrides(&request.head.query)?;
     // A link to a public object does not decide what browsers take it for.
     if !overrides.is_empty() && matches!(request.principal, Principal::Anonymous) {

@@ -5,7 +5,7 @@ use s3::checksum::ChecksumType;
 use s3::{Algorithm, Digests};
 use storage::{Metadata, NewObject, Store};
 
-use super::answer::{CHECKSUM_TYPE, set, set_etag};
+use super::answer::{CHECKSUM_TYPE, set, set_etag, set_version};
 use crate::body::RequestBody;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
@@ -39,6 +39,7 @@ pub(crate) async fn run(
 
     let mut reply = Reply::empty(StatusCode::OK);
     set_etag(&mut reply.headers, &stored.etag);
+    set_version(&mut reply.headers, bucket, stored.version);
     echo_checksum(&mut reply, &digests);
     Ok(reply)
 }

@@ -3,6 +3,7 @@
 use s3::listing::upload_id;
 use storage::{Metadata, Object, Store, Timestamp, UploadedPart};
 
+use super::answer::set_source_version;
 use super::copy::{self, Copied};
 use super::put_object::remember_checksum;
 use super::upload::{self, UploadChecksum};
@@ -49,7 +50,9 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
     };
     let answer = s3::xml::copy_part_result(&part);
     store.put_part(bucket, key, id, part, staged).await?;
-    Ok(Reply::xml(answer))
+    let mut reply = Reply::xml(answer);
+    set_source_version(&mut reply.headers, request.source_bucket()?, source.version);
+    Ok(reply)
 }
 
 /// Whether the etag is the MD5 of the bytes, as that of a part must be. Then a

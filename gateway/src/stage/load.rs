@@ -1,7 +1,7 @@
 //! load: the records that the request is about are read, each once.
 
 use host::Resource;
-use s3::{Access, Action, Code, Head, Operation};
+use s3::{Access, Action, Code, ExpectedOwners, Head, Operation};
 use storage::{Error as StoreError, Store};
 
 use crate::decision::Scene;
@@ -31,9 +31,19 @@ pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Res
 
 /// What exists of what a request addresses.
 pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
+    let owners = ExpectedOwners::of(head)?;
+    let copies = matches!(
+        head.operation,
+        Operation::CopyObject | Operation::UploadPartCopy
+    );
     let mut accesses = Vec::new();
-    for access in head.accesses()? {
-        accesses.push(resource(access, head.operation, store).await?);
+    for (place, access) in head.accesses()?.into_iter().enumerate() {
+        // `Head::accesses` names what a copy reads first.
+        let owner = match copies && place == 0 {
+            true => owners.of_source,
+            false => owners.of_target,
+        };
+        accesses.push(resource(access, owner, head.operation, store).await?);
     }
     let addressed = |resource: &&Resource| {
         resource.access.bucket.as_ref() == head.target.bucket()
@@ -49,7 +59,7 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
                 key: head.target.key().cloned(),
                 version: head.version,
             };
-            resource(access, head.operation, store).await?
+            resource(access, owners.of_target, head.operation, store).await?
         }
     };
     Ok(Scene {
@@ -58,7 +68,14 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
     })
 }
 
-async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Result<Resource> {
+/// What exists of one thing that is accessed. Nothing is looked for in a bucket
+/// of somebody else than the client expects.
+async fn resource(
+    access: Access,
+    expected_owner: Option<&str>,
+    operation: Operation,
+    store: &dyn Store,
+) -> Result<Resource> {
     let bucket = match &access.bucket {
         None => None,
         Some(name) => match store.bucket(name).await {
@@ -76,6 +93,12 @@ async fn resource(access: Access, operation: Operation, store: &dyn Store) -> Re
             Err(error) => return Err(error.into()),
         },
     };
+    // Whose a bucket is that the client wants to create is told another way.
+    if let Some(bucket) = &bucket
+        && operation != Operation::CreateBucket
+    {
+        s3::owner::check(expected_owner, &bucket.owner)?;
+    }
     let object = match (&bucket, &access.key) {
         (Some(bucket), Some(key)) if concerns_existing(&access, operation) => {
             match store.object(bucket, key, access.version).await {

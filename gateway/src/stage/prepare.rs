@@ -73,6 +73,14 @@ impl Cleared {
         existing(&self.target)
     }
 
+    /// The bucket that a copy reads from.
+    pub(crate) fn source_bucket(&self) -> Result<&Arc<Bucket>> {
+        let source = self.source.as_ref();
+        Ok(source
+            .and_then(|source| source.bucket.as_ref())
+            .ok_or(Code::NoSuchBucket)?)
+    }
+
     /// The object that a copy reads.
     pub(crate) fn source(&self) -> Result<&Arc<Object>> {
         existing(self.source.as_ref().ok_or(Code::InvalidRequest)?)

@@ -41,6 +41,7 @@ pub(crate) async fn serve(
         Operation::PutObject => op::put_object::run(cleared, &mut exchange.body, store).await,
         Operation::CopyObject => op::copy_object::run(cleared, store).await,
         Operation::GetObject | Operation::HeadObject => op::get_object::run(&cleared, store).await,
+        Operation::GetObjectAttributes => op::get_object_attributes::run(&cleared),
         Operation::DeleteObject => op::delete_object::run(&cleared, store).await,
         Operation::CreateMultipartUpload => op::create_multipart_upload::run(cleared, store).await,
         Operation::UploadPart => op::upload_part::run(cleared, &mut exchange.body, store).await,

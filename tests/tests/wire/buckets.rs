@@ -105,8 +105,12 @@ fn only_buckets_of_the_caller_are_listed() {
     server
         .send(&Request::put("/mine-not", "").signed(&OTHER))
         .expect(200);
-    let bucket =
-        |name: &str| format!("<Bucket><Name>{name}</Name><CreationDate>*</CreationDate></Bucket>");
+    let bucket = |name: &str| {
+        format!(
+            "<Bucket><Name>{name}</Name><CreationDate>*</CreationDate>\
+             <BucketRegion>us-east-1</BucketRegion></Bucket>"
+        )
+    };
     let document = |buckets: &str, end: &str| {
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -138,6 +142,11 @@ fn only_buckets_of_the_caller_are_listed() {
         sluice_tests::encode(&token)
     ))
     .expect_xml(&document(&bucket("mine-c"), "<Prefix>mine-</Prefix>"));
+
+    list("prefix=mine-&bucket-region=us-east-1")
+        .expect_xml(&document(&all, "<Prefix>mine-</Prefix>"));
+    list("prefix=mine-&bucket-region=eu-west-1")
+        .expect_xml(&document("", "<Prefix>mine-</Prefix>"));
 
     for query in ["max-buckets=0", "max-buckets=x", "continuation-token=!"] {
         server

@@ -195,3 +195,51 @@ fn reading_the_source_needs_leave() {
         .send(&Request::get("/copy-by-other/target").signed(&OTHER))
         .expect(200);
 }
+
+#[test]
+fn a_copy_has_the_checksum_that_is_asked_for() {
+    let server = filled("copy-summed");
+    let sum = sluice_tests::crc32("0123456789");
+    let summed = |target: &str, source: &str, algorithm: &str| {
+        let headers = [("x-amz-checksum-algorithm", algorithm)];
+        copy(&server, target, source, &headers)
+    };
+    summed("/copy-summed/crc32", "/copy-summed/source", "CRC32")
+        .expect(200)
+        .expect_element("ChecksumCRC32", &sum)
+        .expect_element("ChecksumType", "FULL_OBJECT");
+    let read = Request::head("/copy-summed/crc32").header("x-amz-checksum-mode", "ENABLED");
+    let read = server.send(&read.signed(&ROOT));
+    let read = read.expect_header("x-amz-checksum-crc32", &sum);
+    assert_eq!(read.header("x-amz-checksum-crc64nvme"), None, "{read:?}");
+    // It is known by then.
+    summed("/copy-summed/again", "/copy-summed/crc32", "CRC32")
+        .expect_element("ChecksumCRC32", &sum);
+    copy(&server, "/copy-summed/kept", "/copy-summed/crc32", &[])
+        .expect_element("ChecksumCRC32", &sum);
+    summed("/copy-summed/never", "/copy-summed/source", "CRC99").refused(400, "InvalidRequest");
+}
+
+#[test]
+fn a_copy_leads_only_where_its_own_request_says() {
+    let server = filled("copy-redirect");
+    const REDIRECT: &str = "x-amz-website-redirect-location";
+    let led = Request::put("/copy-redirect/led", "x").header(REDIRECT, "/there");
+    server.send(&led.signed(&ROOT)).expect(200);
+    let leads = |key: &str| {
+        let head = Request::head(&format!("/copy-redirect/{key}")).signed(&ROOT);
+        server
+            .send(&head)
+            .expect(200)
+            .header(REDIRECT)
+            .map(str::to_owned)
+    };
+    assert_eq!(leads("led").as_deref(), Some("/there"));
+    copy(&server, "/copy-redirect/copy", "/copy-redirect/led", &[]).expect(200);
+    assert_eq!(leads("copy"), None);
+    // That is a change, so it may be made in place.
+    let source = "/copy-redirect/source";
+    copy(&server, source, source, &[(REDIRECT, "/elsewhere")]).expect(200);
+    assert_eq!(leads("source").as_deref(), Some("/elsewhere"));
+    copy(&server, source, source, &[(REDIRECT, "nowhere")]).refused(400, "InvalidRedirectLocation");
+}

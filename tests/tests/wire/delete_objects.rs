@@ -155,3 +155,60 @@ fn each_key_is_authorized_alone() {
         )
         .refused(404, "NoSuchBucket");
 }
+
+#[test]
+fn a_key_that_fails_does_not_keep_the_others() {
+    let server = Server::shared();
+    server.bucket("delete-mixed");
+    let put = |key: &str| {
+        let stored = server.object(&format!("/delete-mixed/{key}"), key);
+        stored.header("etag").expect("an etag").to_owned()
+    };
+    let etag = put("right");
+    for key in ["wrong", "malformed", "any", "null"] {
+        put(key);
+    }
+    let object = |key: &str, rest: &str| format!("<Object><Key>{key}</Key>{rest}</Object>");
+    let body = [
+        object("right", &format!("<ETag>{etag}</ETag>")),
+        object("wrong", "<ETag>\"other\"</ETag>"),
+        object("absent", &format!("<ETag>{etag}</ETag>")),
+        object("any", "<ETag>*</ETag>"),
+        object("malformed", "<VersionId>x&lt;</VersionId>"),
+        object("null", "<VersionId>null</VersionId>"),
+    ]
+    .concat();
+    let body = format!("<Delete>{body}</Delete>");
+    let reply = server.send(&delete("delete-mixed", &body).with_md5().signed(&ROOT));
+    let entries = |name: &str| {
+        let entries = reply.elements(name).into_iter();
+        let inside = |entry: &str, name: &str| {
+            let (_, rest) = entry.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once('<')?.0.to_owned())
+        };
+        entries
+            .map(|entry| {
+                [inside(entry, "Key"), inside(entry, "Code")].map(Option::unwrap_or_default)
+            })
+            .collect::<Vec<_>>()
+    };
+    let pairs = |pairs: &[[&str; 2]]| pairs.iter().map(|pair| pair.map(str::to_owned)).collect();
+    let deleted: Vec<_> = pairs(&[["right", ""], ["any", ""], ["null", ""]]);
+    assert_eq!(entries("Deleted"), deleted, "{reply:?}");
+    let errors: Vec<_> = pairs(&[
+        ["wrong", "PreconditionFailed"],
+        ["absent", "NoSuchKey"],
+        ["malformed", "NoSuchVersion"],
+    ]);
+    assert_eq!(entries("Error"), errors, "{reply:?}");
+    assert_eq!(reply.elements("VersionId"), ["x&lt;", "null"], "{reply:?}");
+    for (key, there) in [
+        ("right", false),
+        ("wrong", true),
+        ("malformed", true),
+        ("null", false),
+    ] {
+        let content = server.content(&format!("/delete-mixed/{key}"));
+        assert_eq!(content.is_some(), there, "{key}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The wire, operation by operation: raw requests, and the exact answers.
 
 mod acl;
+mod attributes;
 mod auth;
 mod bodies;
 mod buckets;
@@ -13,6 +14,7 @@ mod http2_and_tls;
 mod listing;
 mod multipart;
 mod objects;
+mod owners;
 mod plugins;
 mod response_headers;
 mod routing;

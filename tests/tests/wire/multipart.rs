@@ -635,3 +635,24 @@ fn every_part_has_the_checksum_that_its_upload_keeps() {
         done.expect_element("ChecksumCRC32", &expected);
     }
 }
+
+#[test]
+fn an_upload_is_aborted_only_if_it_began_when_the_client_thinks() {
+    let upload = Upload::begin("mp-abort-if");
+    const CONDITION: &str = "x-amz-if-match-initiated-time";
+    let abort = |date: &str| {
+        let request = Request::delete(&upload.query("")).header(CONDITION, date);
+        upload.server.send(&request.signed(&ROOT))
+    };
+    abort("Mon, 01 Jan 2001 00:00:00 GMT")
+        .refused(412, "PreconditionFailed")
+        .expect_element("Condition", CONDITION);
+    abort("yesterday").refused(400, "InvalidArgument");
+    let listed = Request::get("/mp-abort-if?uploads").signed(&ROOT);
+    let listed = upload.server.send(&listed).expect(200);
+    let initiated = listed.element("Initiated").expect("a time");
+    let initiated: jiff::Timestamp = initiated.parse().expect("a time");
+    let initiated = initiated.to_zoned(jiff::tz::TimeZone::UTC);
+    abort(&initiated.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).expect(204);
+    upload.list("").refused(404, "NoSuchUpload");
+}

@@ -62,13 +62,7 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
     ] {
         unserved("DELETE", &format!("/unserved?{name}"));
     }
-    for name in [
-        "attributes",
-        "legal-hold",
-        "retention",
-        "tagging",
-        "torrent",
-    ] {
+    for name in ["legal-hold", "retention", "tagging", "torrent"] {
         unserved("GET", &format!("/unserved/key?{name}"));
     }
     for name in ["legal-hold", "retention", "tagging"] {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use storage::{
     Bucket, BucketName, Deleted, Delimited, Entry, Metadata, Object, Page, Timestamp, Upload,
-    UploadedPart,
+    UploadedPart, Versioning,
 };
 
-use super::{DeleteTarget, Document};
+use super::{DeleteTarget, Document, TargetVersion};
+use crate::attributes::Attributes;
 use crate::checksum::Algorithm;
 use crate::encode;
 use crate::error::Error;
@@ -30,6 +31,7 @@ pub fn list_all_my_buckets_result(
     owner: &str,
     input: &ListBuckets,
     page: &Page<Arc<Bucket>>,
+    region: &str,
     names: Names<'_>,
 ) -> String {
     Document::root("ListAllMyBucketsResult", |answer| {
@@ -39,6 +41,7 @@ pub fn list_all_my_buckets_result(
                 buckets.group("Bucket", |entry| {
                     entry.text("Name", bucket.name.as_str());
                     entry.time("CreationDate", bucket.created);
+                    entry.text("BucketRegion", region);
                 });
             }
         });
@@ -224,13 +227,72 @@ pub fn delete_result(outcomes: &[DeleteOutcome], quiet: bool) -> String {
                 Ok(deleted) => answer.group("Deleted", |entry| entry.deleted(target, deleted)),
                 Err(error) => answer.group("Error", |entry| {
                     entry.text("Key", target.key.as_str());
-                    if let Some(version) = target.version {
-                        entry.text("VersionId", &version.to_string());
-                    }
+                    entry.target_version(&target.version);
                     entry.text("Code", error.code_name());
                     entry.text("Message", error.message());
                 }),
             }
+        }
+    })
+}
+
+/// An empty element for a bucket that never had versions.
+pub fn versioning_configuration(versioning: Versioning) -> String {
+    let status = match versioning {
+        Versioning::Never => None,
+        Versioning::Enabled => Some("Enabled"),
+        Versioning::Suspended => Some("Suspended"),
+    };
+    Document::root("VersioningConfiguration", |answer| {
+        if let Some(status) = status {
+            answer.text("Status", status);
+        }
+    })
+}
+
+/// What was asked for of an object, and there is.
+pub fn get_object_attributes_response(input: &Attributes, object: &Object) -> String {
+    Document::root("GetObjectAttributesResponse", |answer| {
+        if input.etag {
+            // Without the quotes that it has everywhere else.
+            answer.text("ETag", &object.etag);
+        }
+        let kept = kept_checksums(&object.metadata);
+        if input.checksum && !kept.is_empty() {
+            answer.group("Checksum", |checksum| {
+                for (algorithm, value) in kept {
+                    // The number of parts is told apart from it.
+                    let value = value.split_once('-').map_or(value, |(value, _)| value);
+                    checksum.text(algorithm.element(), value);
+                }
+                checksum.checksum_type(&object.metadata);
+            });
+        }
+        if let Some(page) = input.page(object) {
+            answer.group("ObjectParts", |entry| {
+                entry.number("PartsCount", page.total);
+                let marker = usize::from(input.part_number_marker);
+                entry.number("PartNumberMarker", marker);
+                if let Some(last) = page.parts.last() {
+                    let next = usize::from(last.number.get());
+                    entry.number("NextPartNumberMarker", next);
+                }
+                entry.number("MaxParts", input.max_parts);
+                entry.flag("IsTruncated", page.truncated);
+                for part in page.parts {
+                    entry.group("Part", |entry| {
+                        entry.text("PartNumber", &part.number.to_string());
+                        entry.text("Size", &part.size.to_string());
+                        entry.checksum_values(&part.metadata);
+                    });
+                }
+            });
+        }
+        if input.storage_class {
+            answer.text("StorageClass", "STANDARD");
+        }
+        if input.size {
+            answer.text("ObjectSize", &object.size.to_string());
         }
     })
 }
@@ -250,6 +312,14 @@ fn spelling(encoded: bool) -> impl Fn(&str) -> String {
         true => encode::key(text),
         false => text.to_owned(),
     }
+}
+
+/// The checksums that are kept with an object or a part.
+fn kept_checksums(metadata: &Metadata) -> Vec<(Algorithm, &str)> {
+    let value = |algorithm: &Algorithm| metadata.get(algorithm.header()).map(String::as_str);
+    let all = Algorithm::ALL.iter();
+    all.filter_map(|algorithm| Some((*algorithm, value(algorithm)?)))
+        .collect()
 }
 
 fn items<T>(page: &Delimited<T>) -> impl Iterator<Item = &T> {
@@ -306,12 +376,7 @@ impl Document {
                 entry.text("Key", &spell(object.key.as_str()));
                 entry.time("LastModified", object.modified);
                 entry.etag(&object.etag);
-                let mut algorithms = Algorithm::ALL.iter();
-                let kept = |name: &Algorithm| object.metadata.contains_key(name.header());
-                if let Some(algorithm) = algorithms.find(|name| kept(name)) {
-                    entry.text("ChecksumAlgorithm", algorithm.name());
-                    entry.checksum_type(&object.metadata);
-                }
+                entry.kept_algorithm(&object.metadata);
                 entry.text("Size", &object.size.to_string());
                 if let Some(names) = names {
                     entry.account("Owner", &object.owner, names);
@@ -332,14 +397,24 @@ impl Document {
         }
     }
 
-    /// The checksums that are kept with an object or a part.
+    /// The checksums that are kept with an object or a part, and how they were made.
     fn checksums(&mut self, metadata: &Metadata) {
-        for algorithm in Algorithm::ALL {
-            if let Some(checksum) = metadata.get(algorithm.header()) {
-                self.text(algorithm.element(), checksum);
-            }
-        }
+        self.checksum_values(metadata);
         self.checksum_type(metadata);
+    }
+
+    fn checksum_values(&mut self, metadata: &Metadata) {
+        for (algorithm, value) in kept_checksums(metadata) {
+            self.text(algorithm.element(), value);
+        }
+    }
+
+    /// Which checksum is kept, and how it was made.
+    fn kept_algorithm(&mut self, metadata: &Metadata) {
+        if let Some((algorithm, _)) = kept_checksums(metadata).first() {
+            self.text("ChecksumAlgorithm", algorithm.name());
+            self.checksum_type(metadata);
+        }
     }
 
     fn checksum_type(&mut self, metadata: &Metadata) {
@@ -356,11 +431,18 @@ impl Document {
         }
     }
 
+    /// The version that the client named, as it named it.
+    fn target_version(&mut self, version: &TargetVersion) {
+        match version {
+            TargetVersion::Current => {}
+            TargetVersion::Named(version) => self.text("VersionId", &version.to_string()),
+            TargetVersion::Unknown(text) => self.text("VersionId", text),
+        }
+    }
+
     fn deleted(&mut self, target: &DeleteTarget, deleted: &Deleted) {
         self.text("Key", target.key.as_str());
-        if let Some(version) = target.version {
-            self.text("VersionId", &version.to_string());
-        }
+        self.target_version(&target.version);
         if deleted.marker {
             self.flag("DeleteMarker", true);
             if let Some(version) = deleted.version {

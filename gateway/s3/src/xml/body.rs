@@ -1,6 +1,6 @@
 //! The documents that clients send to operations of the gateway itself.
 
-use storage::{Metadata, NameError, ObjectKey, PartNumber, VersionId};
+use storage::{Metadata, NameError, ObjectKey, PartNumber, Precondition, VersionId, Versioning};
 
 use super::parser::{Parser, malformed};
 use crate::checksum::Algorithm;
@@ -24,9 +24,18 @@ pub struct DeleteRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteTarget {
     pub key: ObjectKey,
-    pub version: Option<VersionId>,
-    /// Delete only what has this etag. Without quotes.
-    pub etag: Option<String>,
+    pub version: TargetVersion,
+    /// What must hold of the object, for this key alone.
+    pub precondition: Precondition,
+}
+
+/// Which version of a key is to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetVersion {
+    Current,
+    Named(VersionId),
+    /// Text that is the id of no version. It concerns this key alone.
+    Unknown(String),
 }
 
 /// A part as CompleteMultipartUpload names it.
@@ -92,14 +101,18 @@ fn delete_target(parser: &mut Parser<'_>) -> Result<DeleteTarget, Error> {
     // The one character that a path cannot name either.
     let key = key.filter(|key| !key.contains('\0'));
     let key = key.ok_or_else(malformed)?;
-    let version = version.filter(|version| !version.is_empty());
-    let version = version.map(|version| {
-        VersionId::parse(&version).map_err(|_| {
-            Error::new(Code::InvalidArgument)
-                .because("Invalid version id specified")
-                .argument("versionId", version)
-        })
-    });
+    let version = match version.filter(|text| !text.is_empty()) {
+        None => TargetVersion::Current,
+        Some(text) => match VersionId::parse(&text) {
+            Ok(version) => TargetVersion::Named(version),
+            Err(_) => TargetVersion::Unknown(text),
+        },
+    };
+    let precondition = match etag.as_deref().map(unquoted) {
+        None => Precondition::None,
+        Some(etag) if etag == "*" => Precondition::Present,
+        Some(etag) => Precondition::Matches(vec![etag]),
+    };
     Ok(DeleteTarget {
         key: ObjectKey::parse(&key).map_err(|error| match error {
             NameError::KeyTooLong => Error::new(Code::KeyTooLongError)
@@ -107,8 +120,8 @@ fn delete_target(parser: &mut Parser<'_>) -> Result<DeleteTarget, Error> {
                 .with("MaxSizeAllowed", ObjectKey::LEN_MAX.to_string()),
             _ => malformed(),
         })?,
-        version: version.transpose()?,
-        etag: etag.map(|etag| unquoted(&etag)),
+        version,
+        precondition,
     })
 }
 
@@ -198,6 +211,39 @@ pub fn parse_create_bucket_configuration(body: &[u8]) -> Result<CreateBucketConf
     Ok(configuration)
 }
 
+/// Reads what a bucket's versioning is to be.
+pub fn parse_versioning_configuration(body: &[u8]) -> Result<Versioning, Error> {
+    let illegal = |message: &'static str| {
+        Error::new(Code::IllegalVersioningConfigurationException).because(message)
+    };
+    let mut parser = Parser::open(body, "VersioningConfiguration", CONFIGURATION_LEN_MAX)?;
+    let (mut status, mut mfa_delete) = (None, None);
+    while let Some(name) = parser.child()? {
+        let place = match &*name {
+            "Status" => &mut status,
+            "MfaDelete" => &mut mfa_delete,
+            _ => return Err(malformed()),
+        };
+        once(place, parser.text()?)?;
+    }
+    parser.close()?;
+    match mfa_delete.as_deref() {
+        None | Some("Disabled") => {}
+        Some("Enabled") => {
+            return Err(Error::new(Code::NotImplemented)
+                .because("Deletes that need a second factor are not served here.")
+                .with("Element", "MfaDelete"));
+        }
+        Some(_) => return Err(malformed()),
+    }
+    match status.as_deref() {
+        Some("Enabled") => Ok(Versioning::Enabled),
+        Some("Suspended") => Ok(Versioning::Suspended),
+        Some(_) => Err(malformed()),
+        None => Err(illegal("The Versioning element must be specified")),
+    }
+}
+
 fn tag(parser: &mut Parser<'_>) -> Result<(String, String), Error> {
     let (mut key, mut value) = (None, None);
     while let Some(name) = parser.child()? {
@@ -245,8 +291,8 @@ mod tests {
     fn target(key: &str) -> DeleteTarget {
         DeleteTarget {
             key: ObjectKey::parse(key).unwrap(),
-            version: None,
-            etag: None,
+            version: TargetVersion::Current,
+            precondition: Precondition::None,
         }
     }
 
@@ -271,11 +317,24 @@ mod tests {
             true,
             vec![
                 DeleteTarget {
-                    version: Some(VersionId::Null),
-                    etag: Some("e".into()),
+                    version: TargetVersion::Named(VersionId::Null),
+                    precondition: Precondition::Matches(vec!["e".into()]),
                     ..target(" a<&>ä\nb")
                 },
                 target("<c>&amp;d"),
+            ],
+        );
+        check(
+            "<Delete><Object><Key>a</Key><VersionId>x</VersionId><ETag>*</ETag></Object>\
+             <Object><Key>b</Key></Object></Delete>",
+            false,
+            vec![
+                DeleteTarget {
+                    version: TargetVersion::Unknown("x".into()),
+                    precondition: Precondition::Present,
+                    ..target("a")
+                },
+                target("b"),
             ],
         );
         // Written raw, or as a reference that XML 1.0 does not have.
@@ -330,10 +389,6 @@ mod tests {
             (object("<Key>a</Key><Key>b</Key>"), Code::MalformedXML),
             (object("<Key>a</Key><Colour/>"), Code::MalformedXML),
             (object("<Key>a</Key><Size>1</Size>"), Code::NotImplemented),
-            (
-                object("<Key>a</Key><VersionId>x</VersionId>"),
-                Code::InvalidArgument,
-            ),
             (
                 object(&format!("<Key>{}</Key>", "k".repeat(1025))),
                 Code::KeyTooLongError,
@@ -449,6 +504,41 @@ mod tests {
         assert_eq!(nothing.unwrap(), CreateBucketConfiguration::default());
     }
 
+    #[test]
+    fn versioning_is_enabled_or_suspended() {
+        let check = |inside: &str, expected: Result<Versioning, Code>| {
+            let body = format!("<VersioningConfiguration>{inside}</VersioningConfiguration>");
+            let parsed = parse_versioning_configuration(body.as_bytes());
+            let parsed = parsed.map_err(|error| error.code().unwrap());
+            assert_eq!(parsed, expected, "{inside}");
+        };
+        let enabled = "<Status>Enabled</Status>";
+        check(enabled, Ok(Versioning::Enabled));
+        check("<Status>Suspended</Status>", Ok(Versioning::Suspended));
+        check(
+            &format!("<MfaDelete>Disabled</MfaDelete>{enabled}"),
+            Ok(Versioning::Enabled),
+        );
+        check(
+            &format!("{enabled}<MfaDelete>Enabled</MfaDelete>"),
+            Err(Code::NotImplemented),
+        );
+        check(
+            &format!("{enabled}<MfaDelete>Maybe</MfaDelete>"),
+            Err(Code::MalformedXML),
+        );
+        check("", Err(Code::IllegalVersioningConfigurationException));
+        check("<Status/>", Err(Code::MalformedXML));
+        check("<Status>enabled</Status>", Err(Code::MalformedXML));
+        check("<Status>Never</Status>", Err(Code::MalformedXML));
+        check(&enabled.repeat(2), Err(Code::MalformedXML));
+        check("<State>Enabled</State>", Err(Code::MalformedXML));
+        for body in ["", "<Versioning/>", "x"] {
+            let error = parse_versioning_configuration(body.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), Some(Code::MalformedXML), "{body}");
+        }
+    }
+
     proptest! {
         #[test]
         fn arbitrary_documents_never_panic(
@@ -459,6 +549,7 @@ mod tests {
                 let _ = parse_delete(body);
                 let _ = parse_complete_multipart_upload(body);
                 let _ = parse_create_bucket_configuration(body);
+                let _ = parse_versioning_configuration(body);
             }
         }
 

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use storage::{Documents, Locator, ObjectKey, PartNumber, UploadId, VersionId};
+use storage::{Documents, Locator, ObjectKey, Part, PartNumber, Precondition, UploadId, VersionId};
 
 use super::*;
 use crate::error::Code;
@@ -81,17 +81,18 @@ fn buckets_are_listed() {
             id: 1,
             owner: "alice".into(),
             created: TIME,
-            versioning: storage::Versioning::Never,
+            versioning: Versioning::Never,
             documents: Documents::default(),
         })],
         truncated: true,
     };
     let input = ListBuckets::of(&Query::parse("prefix=the&max-buckets=1").unwrap()).unwrap();
     check(
-        &list_all_my_buckets_result("alice", &input, &page, &names),
+        &list_all_my_buckets_result("alice", &input, &page, "eu-north-1", &names),
         "<ListAllMyBucketsResult><Owner><ID>alice</ID>\
          <DisplayName>Alice &amp; Co</DisplayName></Owner><Buckets><Bucket>\
-         <Name>the-bucket</Name><CreationDate>2013-05-24T00:00:00.042Z</CreationDate></Bucket>\
+         <Name>the-bucket</Name><CreationDate>2013-05-24T00:00:00.042Z</CreationDate>\
+         <BucketRegion>eu-north-1</BucketRegion></Bucket>\
          </Buckets><ContinuationToken>MTp0aGUtYnVja2V0</ContinuationToken><Prefix>the</Prefix>\
          </ListAllMyBucketsResult>",
     );
@@ -258,28 +259,28 @@ fn a_quiet_delete_hears_of_failures_alone() {
     let target = |key: &str, version| DeleteTarget {
         key: ObjectKey::parse(key).unwrap(),
         version,
-        etag: None,
+        precondition: Precondition::None,
     };
     let deleted = |version, marker| Ok(Deleted { version, marker });
     let outcomes = [
         DeleteOutcome {
-            target: target("a", None),
+            target: target("a", TargetVersion::Current),
             result: deleted(None, false),
         },
         DeleteOutcome {
-            target: target("b", Some(VersionId::Null)),
+            target: target("b", TargetVersion::Named(VersionId::Null)),
             result: deleted(Some(VersionId::Null), false),
         },
         DeleteOutcome {
-            target: target("c", None),
+            target: target("c", TargetVersion::Current),
             result: deleted(Some(VersionId::Id(1)), true),
         },
         DeleteOutcome {
-            target: target("d", Some(VersionId::Null)),
+            target: target("d", TargetVersion::Unknown("x<".into())),
             result: Err(Code::AccessDenied.into()),
         },
     ];
-    let error = "<Error><Key>d</Key><VersionId>null</VersionId><Code>AccessDenied</Code>\
+    let error = "<Error><Key>d</Key><VersionId>x&lt;</VersionId><Code>AccessDenied</Code>\
                  <Message>Access Denied</Message></Error>";
     check(
         &delete_result(&outcomes, false),
@@ -295,6 +296,68 @@ fn a_quiet_delete_hears_of_failures_alone() {
         &delete_result(&outcomes, true),
         &format!("<DeleteResult>{error}</DeleteResult>"),
     );
+}
+
+#[test]
+fn a_bucket_says_whether_it_keeps_versions() {
+    for (versioning, inside) in [
+        (Versioning::Never, ""),
+        (Versioning::Enabled, "<Status>Enabled</Status>"),
+        (Versioning::Suspended, "<Status>Suspended</Status>"),
+    ] {
+        let expected = format!("<VersioningConfiguration>{inside}</VersioningConfiguration>");
+        check(&versioning_configuration(versioning), &expected);
+    }
+}
+
+#[test]
+fn the_attributes_of_an_object_are_those_that_are_wanted() {
+    let part = |number| Part {
+        number: PartNumber::new(number).unwrap(),
+        size: 5,
+        metadata: metadata(&[("x-amz-checksum-sha1", "cGFydA==")]),
+    };
+    let mut whole = (*object(
+        "k",
+        &[
+            ("x-amz-checksum-sha1", "d2hvbGU=-2"),
+            ("x-amz-checksum-type", "COMPOSITE"),
+        ],
+    ))
+    .clone();
+    whole.parts = vec![part(1), part(2)];
+    let all = Attributes {
+        etag: true,
+        checksum: true,
+        parts: true,
+        storage_class: true,
+        size: true,
+        max_parts: 1,
+        part_number_marker: 0,
+    };
+    let answer = |inside: &str| {
+        format!("<GetObjectAttributesResponse>{inside}</GetObjectAttributesResponse>")
+    };
+    check(
+        &get_object_attributes_response(&all, &whole),
+        &answer(
+            "<ETag>e</ETag><Checksum><ChecksumSHA1>d2hvbGU=</ChecksumSHA1>\
+             <ChecksumType>COMPOSITE</ChecksumType></Checksum><ObjectParts>\
+             <PartsCount>2</PartsCount><PartNumberMarker>0</PartNumberMarker>\
+             <NextPartNumberMarker>1</NextPartNumberMarker><MaxParts>1</MaxParts>\
+             <IsTruncated>true</IsTruncated><Part><PartNumber>1</PartNumber><Size>5</Size>\
+             <ChecksumSHA1>cGFydA==</ChecksumSHA1></Part></ObjectParts>\
+             <StorageClass>STANDARD</StorageClass><ObjectSize>5</ObjectSize>",
+        ),
+    );
+    // What there is not is left out.
+    let plain = object("k", &[]);
+    check(
+        &get_object_attributes_response(&all, &plain),
+        &answer("<ETag>e</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>5</ObjectSize>"),
+    );
+    let none = Attributes::default();
+    check(&get_object_attributes_response(&none, &whole), &answer(""));
 }
 
 proptest! {
