@@ -171,9 +171,10 @@ impl Head {
                 vec![Action::PutIntelligentTieringConfiguration]
             }
 
-            O::PutObject | O::CopyObject | O::CreateMultipartUpload => self.write_actions(),
-            // The key of a form is in its body; so far only the bucket is known.
-            O::PostObject | O::UploadPart | O::UploadPartCopy | O::CompleteMultipartUpload => {
+            O::PutObject | O::PostObject | O::CopyObject | O::CreateMultipartUpload => {
+                self.write_actions()
+            }
+            O::UploadPart | O::UploadPartCopy | O::CompleteMultipartUpload => {
                 vec![Action::PutObject]
             }
             O::AbortMultipartUpload => vec![Action::AbortMultipartUpload],

@@ -18,6 +18,11 @@ pub fn key(text: &str) -> String {
     utf8_percent_encode(text, KEY).to_string()
 }
 
+/// Encodes what stands in a query: all but unreserved characters.
+pub fn component(text: &str) -> String {
+    key(text).replace('/', "%2F")
+}
+
 /// In lower case, as signatures, digests and etags are written.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = [

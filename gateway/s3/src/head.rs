@@ -17,6 +17,7 @@ use storage::{BucketName, NameError, ObjectKey, VersionId};
 
 use crate::encode::decode;
 use crate::error::{Code, Error};
+use crate::form::Form;
 use crate::operation::Operation;
 use crate::query::Query;
 use crate::sub_resource::SubResource;
@@ -31,9 +32,9 @@ pub struct Head {
     pub query_string: String,
     pub query: Query,
     /// What the request says in headers, and what a presigned URL says in its
-    /// query instead.
+    /// query instead, or a form in its fields.
     pub headers: HeaderMap,
-    /// Which of `headers` were not sent, but are from the query.
+    /// Which of `headers` were not sent, but are from the query or the form.
     pub hoisted: HeaderMap,
     /// The host as it was sent, with its port.
     pub host: String,
@@ -43,6 +44,8 @@ pub struct Head {
     pub sub_resource: Option<String>,
     /// The version that the request names.
     pub version: Option<VersionId>,
+    /// The fields of PostObject, once they are read.
+    pub form: Option<Form>,
 }
 
 impl Head {
@@ -75,6 +78,7 @@ impl Head {
             operation,
             sub_resource,
             version,
+            form: None,
         })
     }
 

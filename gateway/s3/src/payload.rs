@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::checksum::{self, Algorithm};
 use crate::encode::unhex;
 use crate::error::{Code, Error};
+use crate::form::Form;
 use crate::head::Head;
 use crate::operation::Operation;
 
@@ -17,6 +18,8 @@ pub struct Payload {
     /// How long the content is, after decoding. `None` where the client does
     /// not say.
     pub length: Option<u64>,
+    /// How long it must be.
+    pub length_min: u64,
     /// How long it may be, whatever the client says.
     pub length_max: u64,
     pub content_md5: Option<[u8; 16]>,
@@ -76,11 +79,13 @@ impl Payload {
             }
             ContentSha256::Digest(_) => false,
         };
-        let length = if aws_chunked {
-            length(decoded_length)?
-        } else {
-            length(head.header("content-length"))?
+        let length = match &head.form {
+            // That of the form says little of its file.
+            Some(_) => None,
+            None if aws_chunked => length(decoded_length)?,
+            None => length(head.header("content-length"))?,
         };
+        let (length_min, length_max) = head.form.as_ref().map_or((0, u64::MAX), Form::length_range);
         if let Some(length) = length
             && length > Self::CONTENT_LEN_MAX
         {
@@ -91,7 +96,8 @@ impl Payload {
         let algorithm = asked_algorithm(head, checksum.as_ref())?;
         Ok(Self {
             length,
-            length_max: Self::CONTENT_LEN_MAX,
+            length_min,
+            length_max: length_max.min(Self::CONTENT_LEN_MAX),
             content_md5,
             sha256,
             checksum,
@@ -178,6 +184,12 @@ impl ContentSha256 {
                 })?,
         })
     }
+}
+
+pub(crate) fn too_small(length: u64, min: u64) -> Error {
+    Error::new(Code::EntityTooSmall)
+        .with("ProposedSize", length.to_string())
+        .with("MinSizeAllowed", min.to_string())
 }
 
 pub(crate) fn too_large(length: u64, max: u64) -> Error {
@@ -312,6 +324,7 @@ mod tests {
     fn plain() -> Payload {
         Payload {
             length: None,
+            length_min: 0,
             length_max: Payload::CONTENT_LEN_MAX,
             content_md5: None,
             sha256: ContentSha256::Absent,

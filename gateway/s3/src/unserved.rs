@@ -90,7 +90,10 @@ impl Header {
             Of::All => true,
             Of::Writes => matches!(
                 operation,
-                Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+                Operation::PutObject
+                    | Operation::PostObject
+                    | Operation::CopyObject
+                    | Operation::CreateMultipartUpload
             ),
             Of::Only(operations) => operations.contains(&operation),
         }

@@ -15,7 +15,7 @@ use crate::checksum::{Algorithm, Hasher};
 use crate::chunked::{Decoder, Piece};
 use crate::encode::hex;
 use crate::error::{Code, Error};
-use crate::payload::{ContentSha256, ExpectedChecksum, Payload, too_large};
+use crate::payload::{ContentSha256, ExpectedChecksum, Payload, too_large, too_small};
 use crate::sigv4::StreamKey;
 
 /// What is known of content that has been verified.
@@ -49,6 +49,7 @@ pub struct Verifier {
 struct Content {
     length: u64,
     length_expected: Option<u64>,
+    length_min: u64,
     length_max: u64,
     md5: Md5,
     sha256: Option<Sha256>,
@@ -75,6 +76,7 @@ impl Verifier {
             content: Content {
                 length: 0,
                 length_expected: payload.length,
+                length_min: payload.length_min,
                 length_max: payload.length_max,
                 md5: Md5::new(),
                 sha256: expected_sha256.map(|_| Sha256::new()),
@@ -128,6 +130,7 @@ impl Verifier {
         let Content {
             length,
             length_expected,
+            length_min,
             md5,
             sha256,
             checksum,
@@ -137,6 +140,9 @@ impl Verifier {
             && expected != length
         {
             return Err(Code::IncompleteBody.into());
+        }
+        if length < length_min {
+            return Err(too_small(length, length_min));
         }
         if let (Some(expected), Some(sha256)) = (self.expected_sha256, sha256) {
             let computed: [u8; 32] = sha256.finalize().into();

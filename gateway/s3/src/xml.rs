@@ -16,7 +16,7 @@ pub use answer::{
 pub use body::{
     CompletedPart, CreateBucketConfiguration, DeleteRequest, DeleteTarget, TargetVersion,
     parse_complete_multipart_upload, parse_create_bucket_configuration, parse_delete,
-    parse_versioning_configuration,
+    parse_tagging, parse_versioning_configuration,
 };
 
 const NAMESPACE: &str = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";

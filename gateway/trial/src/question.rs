@@ -110,6 +110,7 @@ fn as_is(request: &Request, more: &[SubResource]) -> Result<Head, Unaskable> {
                 method: parts.method,
                 headers: parts.headers,
                 hoisted: HeaderMap::new(),
+                form: None,
             }
         }
     };

@@ -33,6 +33,7 @@ fn key(seed: &str) -> StreamKey {
 fn plain(length: Option<u64>) -> Payload {
     Payload {
         length,
+        length_min: 0,
         length_max: Payload::CONTENT_LEN_MAX,
         content_md5: None,
         sha256: ContentSha256::Unsigned,
@@ -353,6 +354,7 @@ fn unsigned_chunks_with_a_trailer_verify() {
 fn chunks_of_a_length_that_nobody_announced_are_bounded_all_the_same() {
     let payload = Payload {
         length: None,
+        length_min: 0,
         length_max: 9,
         ..streaming(false, None, 0)
     };
@@ -412,6 +414,7 @@ fn a_plain_body_is_compared_with_everything_that_the_head_says() {
         (
             Payload {
                 length: None,
+                length_min: 0,
                 length_max: 8,
                 ..all.clone()
             },

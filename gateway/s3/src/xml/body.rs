@@ -244,6 +244,28 @@ pub fn parse_versioning_configuration(body: &[u8]) -> Result<Versioning, Error> 
     }
 }
 
+/// Reads the tags of a set, in their order. Whether each of them may be is not
+/// for the reader to say.
+pub fn parse_tagging(body: &[u8]) -> Result<Vec<(String, String)>, Error> {
+    let mut parser = Parser::open(body, "Tagging", CONFIGURATION_LEN_MAX)?;
+    let mut set = None;
+    while let Some(name) = parser.child()? {
+        let mut tags = Vec::new();
+        if name != "TagSet" || set.is_some() {
+            return Err(malformed());
+        }
+        while let Some(name) = parser.child()? {
+            if name != "Tag" {
+                return Err(malformed());
+            }
+            tags.push(tag(&mut parser)?);
+        }
+        set = Some(tags);
+    }
+    parser.close()?;
+    set.ok_or_else(malformed)
+}
+
 fn tag(parser: &mut Parser<'_>) -> Result<(String, String), Error> {
     let (mut key, mut value) = (None, None);
     while let Some(name) = parser.child()? {
