@@ -13,7 +13,8 @@ use http::{HeaderValue, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use s3::{Code, Digests, Payload, StreamKey, Verifier};
+use s3::form::{File, Form, Progress as FormProgress, Reader};
+use s3::{Code, Digests, Head, Payload, StreamKey, Verifier};
 use storage::{ByteStream, Sink, Staged};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -36,6 +37,8 @@ pub(crate) struct RequestBody {
     begun: bool,
     pub(crate) received: u64,
     progress: Progress,
+    /// Of a form whose fields have been read: the content is in there.
+    file: Option<File>,
     buffers: Arc<Semaphore>,
     /// The part of `buffers` that this request has taken, until it ends.
     reserved: Option<OwnedSemaphorePermit>,
@@ -71,6 +74,7 @@ impl RequestBody {
                 since: Instant::now(),
                 received: 0,
             },
+            file: None,
             buffers: Arc::clone(buffers),
             reserved: None,
         }
@@ -107,6 +111,49 @@ impl RequestBody {
         Ok(())
     }
 
+    /// Reads the fields of a form. From then on its file is the content.
+    pub(crate) async fn read_form(&mut self, head: &Head) -> Result<Form> {
+        let mut reader = Reader::new(head)?;
+        if head.header("content-length").is_none() && self.incoming.is_end_stream() {
+            return Err(Code::MissingContentLength.into());
+        }
+        while let Some(frame) = self.frame().await? {
+            let Ok(data) = frame.into_data() else { break };
+            match reader.push(data)? {
+                FormProgress::Fields(more) => reader = more,
+                FormProgress::File(form, file) => {
+                    self.file = Some(file);
+                    return Ok(form);
+                }
+            }
+        }
+        Err(reader.ended().into())
+    }
+
+    /// A piece of the content: of the body, or of the file in it.
+    async fn content(&mut self) -> Result<Option<Frame<Bytes>>> {
+        loop {
+            if let Some(file) = &mut self.file
+                && let Some(bytes) = file.next()?
+            {
+                return Ok(Some(Frame::data(bytes)));
+            }
+            let frame = self.frame().await?;
+            let Some(file) = &mut self.file else {
+                return Ok(frame);
+            };
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) => file.push(data),
+                // A form has no trailers.
+                Some(Err(_)) => {}
+                None => {
+                    file.finish()?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
     /// Streams the body into a sink and verifies it on the way. On any error the
     /// sink is dropped, and nothing is left of it.
     pub(crate) async fn stage(
@@ -116,12 +163,12 @@ impl RequestBody {
         mut sink: Box<dyn Sink>,
     ) -> Result<(Staged, Digests)> {
         // Without a length and without chunks there is no saying what was meant.
-        if payload.length.is_none() && self.incoming.is_end_stream() {
+        if payload.length.is_none() && self.file.is_none() && self.incoming.is_end_stream() {
             return Err(Code::MissingContentLength.into());
         }
         let mut verifier = Verifier::new(payload, key)?;
         let (mut trailers, mut decoded) = (None, Vec::new());
-        while let Some(frame) = self.frame().await? {
+        while let Some(frame) = self.content().await? {
             match frame.into_data() {
                 Ok(data) => verifier.push(data, &mut decoded)?,
                 Err(frame) => trailers = frame.into_trailers().ok(),
@@ -144,7 +191,7 @@ impl RequestBody {
         let mut verifier = Verifier::new(payload, key)?;
         self.reserve(payload, len_max)?;
         let (mut trailers, mut decoded, mut whole) = (None, Vec::new(), BytesMut::new());
-        while let Some(frame) = self.frame().await? {
+        while let Some(frame) = self.content().await? {
             match frame.into_data() {
                 Ok(data) => verifier.push(data, &mut decoded)?,
                 Err(frame) => trailers = frame.into_trailers().ok(),

@@ -17,6 +17,7 @@ pub(crate) mod list_multipart_uploads;
 pub(crate) mod list_objects;
 pub(crate) mod list_objects_v2;
 pub(crate) mod list_parts;
+pub(crate) mod post_object;
 pub(crate) mod put_object;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;
@@ -39,6 +40,7 @@ pub(crate) const SERVED: &[Operation] = &[
     Operation::ListObjects,
     Operation::ListObjectsV2,
     Operation::DeleteObjects,
+    Operation::PostObject,
     Operation::PutObject,
     Operation::CopyObject,
     Operation::GetObject,

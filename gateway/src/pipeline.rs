@@ -55,6 +55,7 @@ pub(crate) async fn handle(
     let generation = gateway.generation();
     match stage::route(&parts, peer, &generation.chain, &mut audit) {
         Ok(routed) => {
+            let (routed, read) = stage::read_form(routed, &mut body).await;
             let facts = routed.facts();
             let run = generation.chain.begin(Arc::clone(&facts));
             let mut exchange = Exchange {
@@ -62,7 +63,10 @@ pub(crate) async fn handle(
                 body,
                 scene: None,
             };
-            let outcome = answer(&generation, routed, &mut exchange).await;
+            let outcome = match read {
+                Ok(()) => answer(&generation, routed, &mut exchange).await,
+                Err(error) => Err(error),
+            };
             let outcome = outcome.map_err(|error| error.about(&facts.head));
             let recorder = Recorder {
                 journal: &gateway.journal,

@@ -3,6 +3,7 @@
 mod audit;
 mod authenticate;
 mod authorize;
+mod form;
 mod load;
 mod prepare;
 mod respond;
@@ -12,6 +13,7 @@ mod serve;
 pub(crate) use audit::Audit;
 pub(crate) use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::{Authorized, authorize};
+pub(crate) use form::read_form;
 pub(crate) use load::{Loaded, load, scene};
 pub(crate) use prepare::{Cleared, prepare};
 pub(crate) use respond::{Reply, refuse_unread, respond};

@@ -17,6 +17,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::error::{Code, Error};
 use crate::head::Head;
+use crate::payload::{self, Payload};
 
 pub use fields::Form;
 pub use success::Success;
@@ -28,6 +29,9 @@ const FIELDS_LEN_MAX: u64 = 20 * 1024;
 
 /// All that stands behind the file, in bytes. Nobody reads it.
 const REST_LEN_MAX: u64 = 64 * 1024;
+
+/// All of it, in bytes.
+const FORM_LEN_MAX: u64 = FIELDS_LEN_MAX + Payload::CONTENT_LEN_MAX + REST_LEN_MAX;
 
 /// A form up to its file.
 #[derive(Debug)]
@@ -51,6 +55,11 @@ impl Reader {
         let content_type = head.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let boundary = part::boundary(content_type).ok_or(Code::RequestIsNotMultiPartContent)??;
         fields::check_headers(head)?;
+        if let Some(length) = payload::content_length(head)?
+            && length > FORM_LEN_MAX
+        {
+            return Err(payload::too_large(length, FORM_LEN_MAX));
+        }
         Ok(Self {
             parts: Multipart::new(&boundary),
             fields: Vec::new(),

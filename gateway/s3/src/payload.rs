@@ -83,7 +83,7 @@ impl Payload {
             // That of the form says little of its file.
             Some(_) => None,
             None if aws_chunked => length(decoded_length)?,
-            None => length(head.header("content-length"))?,
+            None => content_length(head)?,
         };
         let (length_min, length_max) = head.form.as_ref().map_or((0, u64::MAX), Form::length_range);
         if let Some(length) = length
@@ -184,6 +184,11 @@ impl ContentSha256 {
                 })?,
         })
     }
+}
+
+/// How long the body is, as it is sent.
+pub(crate) fn content_length(head: &Head) -> Result<Option<u64>, Error> {
+    length(head.header("content-length"))
 }
 
 pub(crate) fn too_small(length: u64, min: u64) -> Error {

@@ -1,9 +1,11 @@
 //! PutObject: a body becomes the current version of a key.
 
+use std::sync::Arc;
+
 use http::{HeaderName, StatusCode};
 use s3::checksum::ChecksumType;
 use s3::{Algorithm, Digests};
-use storage::{Metadata, NewObject, Store};
+use storage::{Metadata, NewObject, Object, Store};
 
 use super::answer::{CHECKSUM_TYPE, set, set_etag, set_version};
 use crate::body::RequestBody;
@@ -15,6 +17,20 @@ pub(crate) async fn run(
     body: &mut RequestBody,
     store: &dyn Store,
 ) -> Result<Reply> {
+    let (stored, digests) = store_content(&request, body, store).await?;
+    let mut reply = Reply::empty(StatusCode::OK);
+    set_etag(&mut reply.headers, &stored.etag);
+    set_version(&mut reply.headers, request.bucket()?, stored.version);
+    echo_checksum(&mut reply, &digests);
+    Ok(reply)
+}
+
+/// Makes the content of the body an object.
+pub(super) async fn store_content(
+    request: &Cleared,
+    body: &mut RequestBody,
+    store: &dyn Store,
+) -> Result<(Arc<Object>, Digests)> {
     // All that the head alone can refuse is refused before the client is asked for the body.
     let payload = request.payload()?;
     let mut metadata = s3::metadata::stored_headers(&request.head.headers)?;
@@ -36,12 +52,7 @@ pub(crate) async fn run(
         documents: request.object_documents(),
     };
     let stored = store.put(bucket, object, staged, precondition).await?;
-
-    let mut reply = Reply::empty(StatusCode::OK);
-    set_etag(&mut reply.headers, &stored.etag);
-    set_version(&mut reply.headers, bucket, stored.version);
-    echo_checksum(&mut reply, &digests);
-    Ok(reply)
+    Ok((stored, digests))
 }
 
 /// Keeps the checksum of all bytes, for reads in checksum mode.

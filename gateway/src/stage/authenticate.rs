@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use host::{Principal, Run};
 use s3::{Head, StreamKey};
+use storage::Timestamp;
 
 use crate::error::Result;
 use crate::stage::Routed;
@@ -21,6 +22,10 @@ pub(crate) struct Authenticated {
 pub(crate) fn authenticate(routed: Routed, run: &mut Run) -> Result<Authenticated> {
     let identity = run.authenticate()?;
     let facts = routed.into_facts();
+    // Whoever signed a form signed its policy: the two are one proof.
+    if let Some(form) = &facts.head.form {
+        form.check(&facts.head.target, Timestamp::now())?;
+    }
     Ok(Authenticated {
         head: Arc::clone(&facts.head),
         secure: facts.secure,

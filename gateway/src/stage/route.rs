@@ -12,7 +12,7 @@ use crate::stage::Audit;
 
 /// A request whose operation and target are known.
 pub(crate) struct Routed {
-    facts: Arc<Facts>,
+    pub(super) facts: Arc<Facts>,
 }
 
 /// Reads the head; the plugins of the chain have sub-resources of their own.

@@ -38,6 +38,7 @@ pub(crate) async fn serve(
         Operation::ListObjects => op::list_objects::run(&cleared, generation).await,
         Operation::ListObjectsV2 => op::list_objects_v2::run(&cleared, generation).await,
         Operation::DeleteObjects => op::delete_objects::run(cleared, exchange, store).await,
+        Operation::PostObject => op::post_object::run(cleared, &mut exchange.body, store).await,
         Operation::PutObject => op::put_object::run(cleared, &mut exchange.body, store).await,
         Operation::CopyObject => op::copy_object::run(cleared, store).await,
         Operation::GetObject | Operation::HeadObject => op::get_object::run(&cleared, store).await,

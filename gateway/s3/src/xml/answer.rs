@@ -202,6 +202,18 @@ pub fn complete_multipart_upload_result(
     })
 }
 
+/// The answer to a form, in no namespace.
+pub fn post_response(location: &str, bucket: &BucketName, object: &Object) -> String {
+    let mut document = Document::new();
+    document.group("PostResponse", |answer| {
+        answer.text("Location", location);
+        answer.text("Bucket", bucket.as_str());
+        answer.text("Key", object.key.as_str());
+        answer.etag(&object.etag);
+    });
+    document.finish()
+}
+
 pub fn copy_object_result(object: &Object) -> String {
     Document::root("CopyObjectResult", |answer| {
         answer.time("LastModified", object.modified);
