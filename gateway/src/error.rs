@@ -79,6 +79,7 @@ fn translate(cause: &StoreError) -> s3::Error {
         StoreError::BucketNotEmpty => Code::BucketNotEmpty.into(),
         StoreError::ObjectMissing => Code::NoSuchKey.into(),
         StoreError::VersionMissing => Code::NoSuchVersion.into(),
+        StoreError::Marker(_) => Code::NoSuchKey.into(),
         StoreError::UploadMissing => Code::NoSuchUpload.into(),
         StoreError::PartMissing { number } => s3::Error::new(Code::InvalidPart).with("PartNumber", number.to_string()),
         StoreError::Conflict => Code::ConditionalRequestConflict.into(),
@@ -92,6 +93,10 @@ fn translate(cause: &StoreError) -> s3::Error {
             StatusCode::INSUFFICIENT_STORAGE,
             "The drives are full. Nothing was stored.".to_owned(),
         ),
+        StoreError::QuotaExceeded { limit } => s3::Error::new(Code::QuotaExceeded)
+            .because(format!("The bucket may hold {limit} bytes, its versions and unfinished uploads included. Nothing was stored; delete some of them first.")),
+        StoreError::GeometryUnsupported { geometry, drives } => s3::Error::new(Code::InvalidBucketState)
+            .because(format!("The bucket would be spread as {}+{}, which the {drives} drives of this store cannot hold. Choose another template, or have its geometry corrected.", geometry.data, geometry.parity)),
         StoreError::RecordTooLarge { .. } => s3::Error::new(Code::MetadataTooLarge),
         StoreError::Halted => s3::Error::new(Code::ServiceUnavailable)
             .because("The store has failed and writes nothing more until it is restarted. The change was not acknowledged."),

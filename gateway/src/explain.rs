@@ -19,7 +19,10 @@ use http::request::Parts;
 use s3::{Access, Action, Code, Head, Operation};
 use serde::Serialize;
 use storage::memory::Memory;
-use storage::{BucketName, NewBucket, NewObject, ObjectKey, Precondition, Store, Timestamp};
+use storage::{
+    BucketName, NewBucket, NewObject, NewPlacement, ObjectKey, Precondition, Store, Timestamp,
+    Versioning,
+};
 
 use crate::decision::{Answered, Record, Scene, Thing};
 use crate::error::{Error, Result};
@@ -323,6 +326,8 @@ impl Play<'_> {
         let bucket = NewBucket {
             name: name.clone(),
             owner: thing.owner,
+            versioning: Versioning::Never,
+            placement: NewPlacement::default(),
             documents,
         };
         Ok(Some(store.create_bucket(bucket).await?))

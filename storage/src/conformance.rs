@@ -22,8 +22,8 @@ use crate::list::{Entry, ListQuery, UploadMarker, UploadQuery};
 use crate::memory::Memory;
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Bucket, Metadata, NewBucket, NewObject, NewUpload, Object, Part, Precondition, Timestamp,
-    Upload, UploadedPart,
+    Bucket, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object, Part, Precondition,
+    Timestamp, Upload, UploadedPart, Versioning,
 };
 use crate::store::{Deleted, Staged, Store};
 
@@ -162,6 +162,16 @@ fn pattern(length: usize, seed: u64) -> Bytes {
     bytes.into()
 }
 
+fn new_bucket(name: &str) -> NewBucket {
+    NewBucket {
+        name: bucket_name(name),
+        owner: OWNER.to_owned(),
+        versioning: Versioning::Never,
+        placement: NewPlacement::default(),
+        documents: Documents::default(),
+    }
+}
+
 fn new_object(name: &str, etag: &str) -> NewObject {
     NewObject {
         key: key(name),
@@ -232,12 +242,7 @@ macro_rules! refused {
 
 impl Tester {
     async fn create(&self, name: &str) -> Result<Arc<Bucket>> {
-        let bucket = NewBucket {
-            name: bucket_name(name),
-            owner: OWNER.to_owned(),
-            documents: Documents::default(),
-        };
-        self.0.create_bucket(bucket).await
+        self.0.create_bucket(new_bucket(name)).await
     }
 
     /// Another bucket in the place of an empty one.
@@ -341,9 +346,9 @@ impl Tester {
 
 async fn a_bucket_is_created_once(t: Tester) -> Result<()> {
     let new = |owner: &str| NewBucket {
-        name: bucket_name("bucket"),
         owner: owner.to_owned(),
         documents: documents(&[("acl/acl", "private")]),
+        ..new_bucket("bucket")
     };
     refused!(
         t.0.bucket(&bucket_name("bucket")).await,
@@ -381,9 +386,8 @@ async fn buckets_are_listed_by_owner_and_name_in_pages(t: Tester) -> Result<()> 
         t.create(name).await?;
     }
     let other = NewBucket {
-        name: bucket_name("b-1"),
         owner: "another".to_owned(),
-        documents: Documents::default(),
+        ..new_bucket("b-1")
     };
     t.0.create_bucket(other).await?;
     let cases: [(_, Option<&str>, usize, &[&str], bool); 8] = [

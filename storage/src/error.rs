@@ -1,6 +1,7 @@
 //! What can go wrong in a store, in the store's own words.
 
 use crate::name::PartNumber;
+use crate::record::{Geometry, Marker};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -16,6 +17,9 @@ pub enum Error {
     ObjectMissing,
     #[error("the object has no such version")]
     VersionMissing,
+    /// What was asked for is there, and says that the object was deleted.
+    #[error("the version {} is a delete marker", .0.version)]
+    Marker(Marker),
     /// What was decided on is gone, and something else has its name.
     #[error("the object was replaced by another one meanwhile")]
     Conflict,
@@ -32,6 +36,12 @@ pub enum Error {
     ReadQuorumLost { have: usize, need: usize },
     #[error("the drives are full")]
     Full,
+    #[error("the bucket would hold more than the {limit} bytes that it may")]
+    QuotaExceeded { limit: u64 },
+    #[error(
+        "{}+{} is not a geometry for {drives} drives: it needs at least one data drive, no more parity than data, and no more drives than there are", .geometry.data, .geometry.parity
+    )]
+    GeometryUnsupported { geometry: Geometry, drives: usize },
     #[error("stored data is damaged beyond repair: {0}")]
     Damaged(String),
     /// A record is larger than the store keeps: too many documents, too much metadata.

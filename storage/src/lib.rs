@@ -17,10 +17,15 @@ pub mod memory;
 
 pub use document::{Amendment, Documents};
 pub use error::{Error, Result};
-pub use list::{Delimited, Entry, ListQuery, Page, UploadMarker, UploadQuery};
+pub use list::{
+    Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery, VersionEntry,
+    VersionMarker, VersionQuery,
+};
 pub use name::{BucketName, NameError, ObjectKey, PartNumber, UploadId, VersionId};
 pub use record::{
-    Bucket, Geometry, Metadata, NewBucket, NewObject, NewUpload, Object, Part, Precondition,
-    Timestamp, Upload, UploadedPart, Versioning,
+    Bucket, Geometry, Marker, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object,
+    Part, Placement, Precondition, Timestamp, Upload, UploadedPart, Usage, Versioning,
 };
-pub use store::{ByteStream, Deleted, DriveState, DriveStatus, Locator, Sink, Staged, Store};
+pub use store::{
+    ByteStream, Deleted, DriveState, DriveStatus, Locator, Sink, Staged, Store, Traffic,
+};

@@ -14,8 +14,8 @@
 
 use std::sync::Arc;
 
-use crate::name::{ObjectKey, UploadId};
-use crate::record::{Object, Upload};
+use crate::name::{ObjectKey, UploadId, VersionId};
+use crate::record::{Marker, Object, Timestamp, Upload};
 
 /// Which part of a bucket's keys to list. Keys are ordered by their UTF-8 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +66,70 @@ pub enum UploadMarker {
     Upload(ObjectKey, UploadId),
 }
 
+/// Which versions of a bucket's keys to list, ordered by key and then by time,
+/// the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionQuery {
+    pub prefix: String,
+    pub delimiter: Option<String>,
+    pub after: Option<VersionMarker>,
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionMarker {
+    /// After every version of this key, or below this rolled-up prefix.
+    Key(String),
+    /// After this version of this key: a rolled-up prefix is listed if a version
+    /// below it comes after this one. A version that is gone is still a place if
+    /// it has an id; a null version that is gone is the place before all
+    /// versions of its key.
+    Version(ObjectKey, VersionId),
+}
+
+#[derive(Debug, Clone)]
+pub struct VersionEntry {
+    /// The current version of its key.
+    pub latest: bool,
+    pub version: Listed,
+}
+
+#[derive(Debug, Clone)]
+pub enum Listed {
+    Object(Arc<Object>),
+    Marker(Marker),
+}
+
+impl Listed {
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Object(object) => &object.key,
+            Self::Marker(marker) => &marker.key,
+        }
+    }
+
+    pub fn version(&self) -> VersionId {
+        match self {
+            Self::Object(object) => object.version,
+            Self::Marker(marker) => marker.version,
+        }
+    }
+
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Object(object) => &object.owner,
+            Self::Marker(marker) => &marker.owner,
+        }
+    }
+
+    pub fn modified(&self) -> Timestamp {
+        match self {
+            Self::Object(object) => object.modified,
+            Self::Marker(marker) => marker.modified,
+        }
+    }
+}
+
 /// The text by which a listing continues after an entry.
 impl Entry<Arc<Object>> {
     pub fn marker(&self) -> &str {
@@ -81,6 +145,17 @@ impl Entry<Upload> {
         match self {
             Self::Item(upload) => upload.key.as_str(),
             Self::Prefix(prefix) => prefix,
+        }
+    }
+}
+
+impl Entry<VersionEntry> {
+    pub fn marker(&self) -> VersionMarker {
+        match self {
+            Self::Item(entry) => {
+                VersionMarker::Version(entry.version.key().clone(), entry.version.version())
+            }
+            Self::Prefix(prefix) => VersionMarker::Key(prefix.clone()),
         }
     }
 }

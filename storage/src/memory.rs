@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -11,29 +12,59 @@ use futures_util::stream;
 
 use crate::document::Amendment;
 use crate::error::{Error, Result};
-use crate::list::{Delimited, Entry, ListQuery, Page, UploadMarker, UploadQuery};
+use crate::list::{
+    Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery, VersionEntry,
+    VersionMarker, VersionQuery,
+};
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Bucket, NewBucket, NewObject, NewUpload, Object, Part, Precondition, Timestamp, Upload,
-    UploadedPart, Versioning,
+    Bucket, Geometry, Marker, NewBucket, NewObject, NewUpload, Object, Part, Placement,
+    Precondition, Timestamp, Upload, UploadedPart, Usage, Versioning,
 };
-use crate::store::{ByteStream, Deleted, DriveStatus, Locator, Sink, Staged, Store};
+use crate::store::{ByteStream, Deleted, DriveStatus, Locator, Sink, Staged, Store, Traffic};
+
+/// The model has no drives; it speaks of geometries as if it had these.
+const GEOMETRY: Geometry = Geometry { data: 4, parity: 2 };
+const DRIVES: usize = 6;
 
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<State>);
+pub struct Memory {
+    state: Mutex<State>,
+    moved: Arc<Moved>,
+}
+
+#[derive(Debug, Default)]
+struct Moved {
+    read: AtomicU64,
+    written: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct State {
     buckets: BTreeMap<BucketName, Contents>,
-    upload_id_last: u128,
     id_last: u128,
 }
 
 #[derive(Debug)]
 struct Contents {
     bucket: Arc<Bucket>,
-    objects: BTreeMap<ObjectKey, Arc<Object>>,
+    /// The versions of each key, the newest first. No key is without one.
+    versions: BTreeMap<ObjectKey, Vec<Version>>,
     uploads: BTreeMap<(ObjectKey, UploadId), Parts>,
+}
+
+#[derive(Debug)]
+struct Version {
+    /// Of two versions of one key the later one has the greater id.
+    id: u128,
+    listed: Listed,
+}
+
+/// Where an object of this kind of store is.
+#[derive(Debug)]
+struct Place {
+    data: Bytes,
+    geometry: Geometry,
 }
 
 #[derive(Debug)]
@@ -50,7 +81,13 @@ impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change is made in one step at its end, so that a panic while
         // the lock is held leaves nothing half-done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Moved {
+    fn add(count: &AtomicU64, length: usize) {
+        count.fetch_add(length as u64, Ordering::Relaxed);
     }
 }
 
@@ -63,25 +100,27 @@ impl State {
     }
 
     fn next_id(&mut self) -> u128 {
-        self.id_last += 1;
+        self.id_last += 1 << 64;
         self.id_last
-    }
-
-    fn next_upload_id(&mut self) -> UploadId {
-        let now = u128::from(Timestamp::now().0) << 64;
-        self.upload_id_last = now.max(self.upload_id_last + 1);
-        UploadId(self.upload_id_last)
     }
 }
 
 impl Contents {
+    fn version(&mut self, key: &ObjectKey, version: Option<VersionId>) -> Option<&mut Listed> {
+        let mut versions = self.versions.get_mut(key)?.iter_mut();
+        let found = match version {
+            None => versions.next(),
+            Some(named) => versions.find(|version| version.listed.version() == named),
+        };
+        found.map(|version| &mut version.listed)
+    }
+
     fn object(&mut self, key: &ObjectKey, version: Option<VersionId>) -> Result<&mut Arc<Object>> {
-        let object = self.objects.get_mut(key);
-        match version {
-            None => object.ok_or(Error::ObjectMissing),
-            Some(version) => object
-                .filter(|object| object.version == version)
-                .ok_or(Error::VersionMissing),
+        match (self.version(key, version), version) {
+            (Some(Listed::Object(object)), _) => Ok(object),
+            (Some(Listed::Marker(marker)), _) => Err(Error::Marker(marker.clone())),
+            (None, Some(_)) => Err(Error::VersionMissing),
+            (None, None) => Err(Error::ObjectMissing),
         }
     }
 
@@ -91,9 +130,75 @@ impl Contents {
             .ok_or(Error::UploadMissing)
     }
 
-    fn check(&self, key: &ObjectKey, precondition: &Precondition) -> Result<()> {
-        let current = self.objects.get(key).map(|object| object.etag.as_str());
-        precondition.check(current)
+    fn check(
+        &mut self,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        precondition: &Precondition,
+    ) -> Result<()> {
+        match self.object(key, version) {
+            Ok(object) => precondition.check(Some(&object.etag)),
+            Err(_) => precondition.check(None),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for version in self.versions.values().flatten() {
+            if let Listed::Object(object) = &version.listed {
+                usage.bytes += object.size;
+                usage.objects += 1;
+            }
+        }
+        let parts = self.uploads.values().flat_map(|parts| parts.parts.values());
+        usage.bytes += parts.map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+        usage
+    }
+
+    /// Whether so many bytes may come in the place of so many others.
+    fn check_quota(&self, coming: u64, going: u64) -> Result<()> {
+        match self.bucket.placement.quota {
+            Some(limit) if coming > going && self.usage().bytes - going + coming > limit => {
+                Err(Error::QuotaExceeded { limit })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The version that the next write makes.
+    fn next_version(&self, id: u128) -> VersionId {
+        match self.bucket.versioning {
+            Versioning::Never | Versioning::Suspended => VersionId::Null,
+            Versioning::Enabled => VersionId::Id(id),
+        }
+    }
+
+    /// How many bytes the version has that the next write replaces.
+    fn replaced(&mut self, key: &ObjectKey) -> u64 {
+        match self.bucket.versioning {
+            Versioning::Enabled => 0,
+            Versioning::Never | Versioning::Suspended => self
+                .object(key, Some(VersionId::Null))
+                .map_or(0, |object| object.size),
+        }
+    }
+
+    /// Makes something the current version, in the place of one that has its name.
+    fn place(&mut self, id: u128, listed: Listed) {
+        let versions = self.versions.entry(listed.key().clone()).or_default();
+        versions.retain(|version| version.listed.version() != listed.version());
+        versions.insert(0, Version { id, listed });
+    }
+
+    /// Takes a version away.
+    fn remove(&mut self, key: &ObjectKey, version: VersionId) -> Option<Listed> {
+        let versions = self.versions.get_mut(key)?;
+        let is_it = |other: &Version| other.listed.version() == version;
+        let removed = versions.remove(versions.iter().position(is_it)?);
+        if versions.is_empty() {
+            self.versions.remove(key);
+        }
+        Some(removed.listed)
     }
 
     fn insert(
@@ -111,8 +216,8 @@ impl Contents {
             documents,
         } = object;
         let object = Arc::new(Object {
-            key: key.clone(),
-            version: VersionId::Null,
+            key,
+            version: self.next_version(id),
             id,
             owner,
             size: data.len() as u64,
@@ -121,15 +226,17 @@ impl Contents {
             metadata,
             documents,
             parts,
-            location: Locator::new(data),
+            location: Locator::new(Place {
+                data,
+                geometry: self.bucket.placement.geometry,
+            }),
         });
-        self.objects.insert(key, object.clone());
+        self.place(id, Listed::Object(object.clone()));
         object
     }
 }
 
-/// The bytes of an object of this kind of store.
-fn content(object: &Object) -> &Bytes {
+fn place_of(object: &Object) -> &Place {
     object
         .location
         .get()
@@ -173,6 +280,18 @@ fn page<'a, T>(
     }
 }
 
+/// Whether the model's drives hold it.
+fn geometry(asked: Option<Geometry>) -> Result<Geometry> {
+    let geometry = asked.unwrap_or(GEOMETRY);
+    let shards = usize::from(geometry.data) + usize::from(geometry.parity);
+    if geometry.data >= 1 && geometry.parity <= geometry.data && shards <= DRIVES {
+        Ok(geometry)
+    } else {
+        let drives = DRIVES;
+        Err(Error::GeometryUnsupported { geometry, drives })
+    }
+}
+
 /// The first `limit` items of a listing that has no delimiter.
 fn plain_page<T>(mut items: impl Iterator<Item = T>, limit: usize) -> Page<T> {
     let entries = items.by_ref().take(limit).collect();
@@ -191,17 +310,24 @@ impl Store for Memory {
                 owner: contents.bucket.owner.clone(),
             });
         }
+        let geometry = geometry(bucket.placement.geometry)?;
         let bucket = Arc::new(Bucket {
             name: bucket.name,
             id: state.next_id(),
             owner: bucket.owner,
             created: Timestamp::now(),
-            versioning: Versioning::Never,
+            versioning: bucket.versioning,
+            placement: Placement {
+                template: bucket.placement.template,
+                location: bucket.placement.location,
+                geometry,
+                quota: bucket.placement.quota,
+            },
             documents: bucket.documents,
         });
         let contents = Contents {
             bucket: bucket.clone(),
-            objects: BTreeMap::new(),
+            versions: BTreeMap::new(),
             uploads: BTreeMap::new(),
         };
         state.buckets.insert(bucket.name.clone(), contents);
@@ -230,10 +356,20 @@ impl Store for Memory {
         Ok(plain_page(buckets, limit))
     }
 
+    async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>> {
+        let state = self.state();
+        let buckets = state
+            .buckets
+            .values()
+            .map(|contents| contents.bucket.clone())
+            .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
+        Ok(plain_page(buckets, limit))
+    }
+
     async fn delete_bucket(&self, bucket: &Bucket) -> Result<()> {
         let mut state = self.state();
         let contents = state.contents(bucket)?;
-        if !contents.objects.is_empty() || !contents.uploads.is_empty() {
+        if !contents.versions.is_empty() || !contents.uploads.is_empty() {
             return Err(Error::BucketNotEmpty);
         }
         state.buckets.remove(&bucket.name);
@@ -245,6 +381,19 @@ impl Store for Memory {
         let bucket = &mut state.contents(bucket)?.bucket;
         Arc::make_mut(bucket).documents.amend(&amendment);
         Ok(bucket.clone())
+    }
+
+    async fn set_versioning(&self, bucket: &Bucket, versioning: Versioning) -> Result<Arc<Bucket>> {
+        let mut state = self.state();
+        let bucket = &mut state.contents(bucket)?.bucket;
+        if versioning != Versioning::Never {
+            Arc::make_mut(bucket).versioning = versioning;
+        }
+        Ok(bucket.clone())
+    }
+
+    async fn usage(&self, bucket: &Bucket) -> Result<Usage> {
+        Ok(self.state().contents(bucket)?.usage())
     }
 
     async fn object(
@@ -259,7 +408,9 @@ impl Store for Memory {
 
     async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream> {
         let offset = |at: u64| usize::try_from(at).expect("what is in memory can be addressed");
-        let bytes = content(object).slice(offset(range.start)..offset(range.end));
+        let content = &place_of(object).data;
+        let bytes = content.slice(offset(range.start)..offset(range.end));
+        Moved::add(&self.moved.read, bytes.len());
         Ok(Box::pin(stream::iter([Ok(bytes)])))
     }
 
@@ -272,23 +423,79 @@ impl Store for Memory {
         let after = query.after.as_deref();
         let objects = state
             .contents(bucket)?
-            .objects
+            .versions
             .iter()
-            .map(|(key, object)| (key.as_str(), object.clone()))
+            .filter_map(|(key, versions)| match &versions.first()?.listed {
+                Listed::Object(object) => Some((key.as_str(), object.clone())),
+                Listed::Marker(_) => None,
+            })
             .filter(|(key, _)| key.starts_with(&query.prefix))
             .filter(|(key, _)| after.is_none_or(|after| *key > after));
         let delimiter = query.delimiter.as_deref();
         Ok(page(objects, &query.prefix, delimiter, after, query.limit))
     }
 
+    async fn list_versions(
+        &self,
+        bucket: &Bucket,
+        query: &VersionQuery,
+    ) -> Result<Delimited<VersionEntry>> {
+        let mut state = self.state();
+        let versions = &state.contents(bucket)?.versions;
+        // Ids are the greater the newer a version is.
+        let place = |key: &ObjectKey, version| match version {
+            VersionId::Id(id) => id,
+            VersionId::Null => versions
+                .get(key)
+                .and_then(|all| all.iter().find(|v| v.listed.version() == VersionId::Null))
+                .map_or(u128::MAX, |null| null.id),
+        };
+        let comes = |key: &ObjectKey, version: &Version| match &query.after {
+            None => true,
+            Some(VersionMarker::Key(after)) => key.as_str() > after.as_str(),
+            Some(VersionMarker::Version(after, named)) => {
+                key > after || (key == after && version.id < place(after, *named))
+            }
+        };
+        let mut listed = Vec::new();
+        for (key, all) in versions {
+            for (age, version) in all.iter().enumerate() {
+                if key.as_str().starts_with(&query.prefix) && comes(key, version) {
+                    let entry = VersionEntry {
+                        latest: age == 0,
+                        version: version.listed.clone(),
+                    };
+                    listed.push((key.as_str(), entry));
+                }
+            }
+        }
+        let passed_over = match &query.after {
+            Some(VersionMarker::Key(after)) => Some(after.as_str()),
+            Some(VersionMarker::Version(..)) | None => None,
+        };
+        let delimiter = query.delimiter.as_deref();
+        Ok(page(
+            listed.into_iter(),
+            &query.prefix,
+            delimiter,
+            passed_over,
+            query.limit,
+        ))
+    }
+
     async fn stage(&self, bucket: &Bucket, _length: Option<u64>) -> Result<Box<dyn Sink>> {
         self.state().contents(bucket)?;
-        Ok(Box::new(MemorySink::default()))
+        Ok(Box::new(MemorySink {
+            bytes: BytesMut::new(),
+            moved: self.moved.clone(),
+        }))
     }
 
     async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>> {
-        self.state().contents(target)?;
-        Ok(Some(Staged::new(object.size, content(object).clone())))
+        let geometry = self.state().contents(target)?.bucket.placement.geometry;
+        let place = place_of(object);
+        let same = place.geometry == geometry;
+        Ok(same.then(|| Staged::new(object.size, place.data.clone())))
     }
 
     async fn put(
@@ -301,7 +508,9 @@ impl Store for Memory {
         let mut state = self.state();
         let id = state.next_id();
         let contents = state.contents(bucket)?;
-        contents.check(&object.key, &precondition)?;
+        contents.check(&object.key, None, &precondition)?;
+        let replaced = contents.replaced(&object.key);
+        contents.check_quota(data.length, replaced)?;
         Ok(contents.insert(id, object, Vec::new(), data.into_token()))
     }
 
@@ -313,15 +522,29 @@ impl Store for Memory {
         precondition: Precondition,
     ) -> Result<Deleted> {
         let mut state = self.state();
+        let id = state.next_id();
         let contents = state.contents(bucket)?;
-        contents.check(key, &precondition)?;
-        let removed = match contents.object(key, version) {
-            Ok(_) => contents.objects.remove(key),
-            Err(_) => None,
+        contents.check(key, version, &precondition)?;
+        let removes = match (version, contents.bucket.versioning) {
+            (Some(version), _) => version,
+            (None, Versioning::Never) => VersionId::Null,
+            (None, Versioning::Enabled | Versioning::Suspended) => {
+                let marker = Marker {
+                    key: key.clone(),
+                    version: contents.next_version(id),
+                    owner: contents.bucket.owner.clone(),
+                    modified: Timestamp::now(),
+                };
+                let version = Some(marker.version);
+                contents.place(id, Listed::Marker(marker));
+                let marker = true;
+                return Ok(Deleted { version, marker });
+            }
         };
+        let removed = contents.remove(key, removes);
         Ok(Deleted {
-            version: removed.map(|object| object.version),
-            marker: false,
+            marker: matches!(removed, Some(Listed::Marker(_))),
+            version: removed.map(|removed| removed.version()),
         })
     }
 
@@ -332,17 +555,21 @@ impl Store for Memory {
         amendment: Amendment,
     ) -> Result<Arc<Object>> {
         let mut state = self.state();
-        let current = state.contents(bucket)?.object(&object.key, None)?;
-        if current.id != object.id {
-            return Err(Error::Conflict);
+        let contents = state.contents(bucket)?;
+        match contents.version(&object.key, Some(object.version)) {
+            Some(Listed::Object(found)) if found.id == object.id => {
+                Arc::make_mut(found).documents.amend(&amendment);
+                Ok(found.clone())
+            }
+            Some(_) => Err(Error::Conflict),
+            None if object.version == VersionId::Null => Err(Error::ObjectMissing),
+            None => Err(Error::VersionMissing),
         }
-        Arc::make_mut(current).documents.amend(&amendment);
-        Ok(current.clone())
     }
 
     async fn create_upload(&self, bucket: &Bucket, upload: NewUpload) -> Result<Upload> {
         let mut state = self.state();
-        let id = state.next_upload_id();
+        let id = UploadId(state.next_id());
         let contents = state.contents(bucket)?;
         let upload = Upload {
             id,
@@ -375,7 +602,12 @@ impl Store for Memory {
         data: Staged,
     ) -> Result<()> {
         let mut state = self.state();
-        let parts = &mut state.contents(bucket)?.upload(key, id)?.parts;
+        let contents = state.contents(bucket)?;
+        let parts = &contents.upload(key, id)?.parts;
+        let replaced = parts.get(&part.number);
+        let replaced = replaced.map_or(0, |(_, bytes)| bytes.len() as u64);
+        contents.check_quota(data.length, replaced)?;
+        let parts = &mut contents.upload(key, id)?.parts;
         parts.insert(part.number, (part, data.into_token()));
         Ok(())
     }
@@ -454,7 +686,11 @@ impl Store for Memory {
                 metadata: part.metadata.clone(),
             });
         }
-        contents.check(&object.key, &precondition)?;
+        let going = uploaded.values().map(|(_, bytes)| bytes.len() as u64);
+        let going = going.sum::<u64>();
+        contents.check(&object.key, None, &precondition)?;
+        let replaced = contents.replaced(&object.key);
+        contents.check_quota(data.len() as u64, going + replaced)?;
         contents.uploads.remove(&(object.key.clone(), id));
         Ok(contents.insert(object_id, object, named, data.freeze()))
     }
@@ -465,6 +701,13 @@ impl Store for Memory {
         match uploads.remove(&(key.clone(), id)) {
             Some(_) => Ok(()),
             None => Err(Error::UploadMissing),
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            read: self.moved.read.load(Ordering::Relaxed),
+            written: self.moved.written.load(Ordering::Relaxed),
         }
     }
 
@@ -479,18 +722,21 @@ impl Store for Memory {
     async fn close(&self) {}
 }
 
-#[derive(Default)]
-struct MemorySink(BytesMut);
+struct MemorySink {
+    bytes: BytesMut,
+    moved: Arc<Moved>,
+}
 
 #[async_trait]
 impl Sink for MemorySink {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.0.extend_from_slice(&bytes);
+        self.bytes.extend_from_slice(&bytes);
+        Moved::add(&self.moved.written, bytes.len());
         Ok(())
     }
 
     async fn finish(self: Box<Self>) -> Result<Staged> {
-        Ok(Staged::new(self.0.len() as u64, self.0.freeze()))
+        Ok(Staged::new(self.bytes.len() as u64, self.bytes.freeze()))
     }
 }
 

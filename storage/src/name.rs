@@ -71,8 +71,8 @@ impl ObjectKey {
     }
 }
 
-/// Which version of an object. Objects of a bucket that never had versioning
-/// have the version [`VersionId::Null`].
+/// Which version of an object. What was written while the bucket kept no
+/// versions is the version [`VersionId::Null`]; ids grow with time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VersionId {
     Null,

@@ -27,12 +27,60 @@ pub struct Geometry {
     pub parity: u8,
 }
 
+/// Whether a write keeps what it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Versioning {
+    /// There is one version of an object, the null version.
     #[default]
     Never,
+    /// Every write makes a version with an id of its own, a delete a marker.
     Enabled,
+    /// Versions are kept; writes and deletes replace the null version only.
     Suspended,
+}
+
+/// What a bucket was made by, and what its objects obey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The template that the bucket was made by.
+    pub template: Option<String>,
+    /// The code by which the client asked for it.
+    pub location: Option<String>,
+    /// How the data of its objects is spread.
+    pub geometry: Geometry,
+    /// The most bytes that all its versions and parts may have together.
+    pub quota: Option<u64>,
+}
+
+impl From<Geometry> for Placement {
+    /// That of a bucket of which nothing else was asked.
+    fn from(geometry: Geometry) -> Self {
+        Self {
+            template: None,
+            location: None,
+            geometry,
+            quota: None,
+        }
+    }
+}
+
+/// What a new bucket is to be, where it is not to be what the store makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewPlacement {
+    pub template: Option<String>,
+    pub location: Option<String>,
+    /// The store's own geometry where it is absent.
+    pub geometry: Option<Geometry>,
+    pub quota: Option<u64>,
+}
+
+/// What a bucket holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// The data of all versions, and of the parts of uploads.
+    pub bytes: u64,
+    /// All versions that are objects: markers are not counted.
+    pub objects: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +92,7 @@ pub struct Bucket {
     pub owner: String,
     pub created: Timestamp,
     pub versioning: Versioning,
+    pub placement: Placement,
     pub documents: Documents,
 }
 
@@ -51,6 +100,8 @@ pub struct Bucket {
 pub struct NewBucket {
     pub name: BucketName,
     pub owner: String,
+    pub versioning: Versioning,
+    pub placement: NewPlacement,
     pub documents: Documents,
 }
 
@@ -64,7 +115,8 @@ pub struct Object {
     pub key: ObjectKey,
     pub version: VersionId,
     /// What no other object ever has, not even a later one under the same key.
-    /// An amendment does not change it.
+    /// Of two objects under one key the later one has the greater id. An
+    /// amendment does not change it.
     pub id: u128,
     /// The id of the account that owns the object.
     pub owner: String,
@@ -77,6 +129,16 @@ pub struct Object {
     /// The parts of an object that was uploaded in parts; empty for any other.
     pub parts: Vec<Part>,
     pub location: Locator,
+}
+
+/// A version that says that the object was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    pub key: ObjectKey,
+    pub version: VersionId,
+    /// The owner of the bucket.
+    pub owner: String,
+    pub modified: Timestamp,
 }
 
 /// A part of a complete object.
@@ -98,7 +160,8 @@ pub struct NewObject {
     pub documents: Documents,
 }
 
-/// What must hold of the current version at the moment of the commit.
+/// What must hold of the addressed version at the moment of the commit: of the
+/// current one, or of the one that a delete names. A delete marker is no object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Precondition {
     #[default]
@@ -112,7 +175,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    /// Decides on the etag of the current version, if there is one.
+    /// Decides on the etag of the addressed version, if it is an object.
     pub fn check(&self, current: Option<&str>) -> Result<(), crate::Error> {
         match (self, current) {
             (Self::None, _) | (Self::Absent, None) | (Self::Present, Some(_)) => Ok(()),

@@ -12,10 +12,11 @@ use futures_core::Stream;
 
 use crate::document::Amendment;
 use crate::error::Result;
-use crate::list::{Delimited, ListQuery, Page, UploadQuery};
+use crate::list::{Delimited, ListQuery, Page, UploadQuery, VersionEntry, VersionQuery};
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Bucket, NewBucket, NewObject, NewUpload, Object, Precondition, Upload, UploadedPart,
+    Bucket, NewBucket, NewObject, NewUpload, Object, Precondition, Upload, UploadedPart, Usage,
+    Versioning,
 };
 
 /// The bytes of an object, verified. An error ends the stream.
@@ -33,6 +34,8 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 /// [`crate::Error::BucketMissing`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Refuses a geometry that the drives cannot hold with
+    /// [`crate::Error::GeometryUnsupported`].
     async fn create_bucket(&self, bucket: NewBucket) -> Result<Arc<Bucket>>;
     /// Cheap: answered from memory.
     async fn bucket(&self, name: &BucketName) -> Result<Arc<Bucket>>;
@@ -43,11 +46,19 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Arc<Bucket>>>;
-    /// Only an empty bucket can be deleted.
+    /// The buckets of all owners, by name, after the name `after`: for work that
+    /// goes on behind the requests.
+    async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>>;
+    /// Only an empty bucket can be deleted: versions, markers and uploads count.
     async fn delete_bucket(&self, bucket: &Bucket) -> Result<()>;
     async fn amend_bucket(&self, bucket: &Bucket, amendment: Amendment) -> Result<Arc<Bucket>>;
+    /// Enables or suspends versioning. What once kept versions never becomes
+    /// [`Versioning::Never`] again: asked for that, nothing changes.
+    async fn set_versioning(&self, bucket: &Bucket, versioning: Versioning) -> Result<Arc<Bucket>>;
+    async fn usage(&self, bucket: &Bucket) -> Result<Usage>;
 
-    /// The current version, or the one named.
+    /// The current version, or the one named. Where that is a delete marker:
+    /// [`crate::Error::Marker`].
     async fn object(
         &self,
         bucket: &Bucket,
@@ -57,19 +68,31 @@ pub trait Store: Send + Sync + 'static {
     /// The bytes `range` of an object; the range lies within its size. The first
     /// bytes have been read and verified when this returns.
     async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream>;
+    /// The current versions, without those that are delete markers.
     async fn list_objects(
         &self,
         bucket: &Bucket,
         query: &ListQuery,
     ) -> Result<Delimited<Arc<Object>>>;
+    async fn list_versions(
+        &self,
+        bucket: &Bucket,
+        query: &VersionQuery,
+    ) -> Result<Delimited<VersionEntry>>;
 
     /// Opens a place for bytes that do not belong to any object yet. `length` is
     /// how many will come, where it is known.
     async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>>;
     /// Stages the bytes of an object of this store without moving them, or says
-    /// with `None` that they must be read and written anew.
+    /// with `None` that they must be read and written anew, as where the target
+    /// has another geometry.
     async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>>;
-    /// Makes staged bytes the current version of a key.
+    /// Makes staged bytes the current version of a key: a version with a new id
+    /// where versioning is enabled; otherwise the null version, which replaces
+    /// the null version that was there, and no other.
+    ///
+    /// Like all that adds bytes it is refused with
+    /// [`crate::Error::QuotaExceeded`] where the bucket would hold too many.
     async fn put(
         &self,
         bucket: &Bucket,
@@ -77,7 +100,11 @@ pub trait Store: Send + Sync + 'static {
         data: Staged,
         precondition: Precondition,
     ) -> Result<Arc<Object>>;
-    /// Deletes the current version or the one named; deleting what is not there succeeds.
+    /// With a version, that version or delete marker is gone for good, and the
+    /// next newest is current. Without one: where versioning is enabled a marker
+    /// with a new id is made, even where there is no object; where it is
+    /// suspended, a null marker that replaces the null version; where it never
+    /// was enabled, the null version is gone. Deleting what is not there succeeds.
     async fn delete(
         &self,
         bucket: &Bucket,
@@ -117,7 +144,8 @@ pub trait Store: Send + Sync + 'static {
     async fn list_uploads(&self, bucket: &Bucket, query: &UploadQuery)
     -> Result<Delimited<Upload>>;
     /// Makes the named parts, each with the etag it must have, one object, in
-    /// this order. No data moves. The parts that are not named are dropped.
+    /// this order. No data moves. The parts that are not named are dropped. The
+    /// object becomes the current version as with [`Store::put`].
     async fn complete_upload(
         &self,
         bucket: &Bucket,
@@ -128,6 +156,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Arc<Object>>;
     async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()>;
 
+    /// What was moved since the start.
+    fn traffic(&self) -> Traffic;
     /// How every drive is doing, for readiness and metrics.
     fn drives(&self) -> Vec<DriveStatus>;
     /// Whether enough drives are left to acknowledge a write.
@@ -205,7 +235,16 @@ impl fmt::Debug for Locator {
 pub struct Deleted {
     /// The version that was removed, or the delete marker that was made.
     pub version: Option<VersionId>,
+    /// A delete marker was made, or what was removed is one.
     pub marker: bool,
+}
+
+/// Bytes of object data, parity included, that moved from and to the drives.
+/// What is shared or completed moves none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    pub read: u64,
+    pub written: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

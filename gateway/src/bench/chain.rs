@@ -126,6 +126,7 @@ impl Decision {
             owner: OWNER.to_owned(),
             created: Timestamp::now(),
             versioning: Versioning::Never,
+            placement: storage::Geometry { data: 4, parity: 2 }.into(),
             documents: Documents::default(),
         });
         let object = Arc::new(Object {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use erasure::{Engine, Options};
 use futures_util::StreamExt;
 use storage::{
-    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, ObjectKey,
-    Precondition, Store,
+    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, NewPlacement,
+    ObjectKey, Precondition, Store, Versioning,
 };
 
 use super::client::Rate;
@@ -41,6 +41,8 @@ pub(super) async fn measure(
         .create_bucket(NewBucket {
             name: bucket,
             owner: "bench".to_owned(),
+            versioning: Versioning::Never,
+            placement: NewPlacement::default(),
             documents: Documents::default(),
         })
         .await?;

@@ -163,6 +163,7 @@ impl Thing {
             owner: self.owner.clone(),
             created: Timestamp(0),
             versioning: Versioning::Never,
+            placement: storage::Geometry { data: 4, parity: 2 }.into(),
             documents: self.documents()?,
         }))
     }

@@ -132,7 +132,9 @@ async fn completed(
 ) -> Result<Arc<Object>> {
     match store.object(bucket, key, None).await {
         Ok(object) if object.metadata.get(UPLOAD_ID) == Some(&id.to_string()) => Ok(object),
-        Ok(_) | Err(StoreError::ObjectMissing) => Err(StoreError::UploadMissing.into()),
+        Ok(_) | Err(StoreError::ObjectMissing | StoreError::Marker(_)) => {
+            Err(StoreError::UploadMissing.into())
+        }
         Err(error) => Err(error.into()),
     }
 }

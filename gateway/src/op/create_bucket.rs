@@ -1,7 +1,7 @@
 //! CreateBucket: a name, an owner, and the documents that plugins attach.
 
 use http::{StatusCode, header};
-use storage::{Documents, Error as StoreError, NewBucket};
+use storage::{Documents, Error as StoreError, NewBucket, NewPlacement, Versioning};
 
 use super::answer::set;
 use crate::body::RequestBody;
@@ -35,6 +35,8 @@ pub(crate) async fn run(
     let bucket = NewBucket {
         name: name.clone(),
         owner: owner.clone(),
+        versioning: Versioning::Never,
+        placement: NewPlacement::default(),
         documents,
     };
     generation

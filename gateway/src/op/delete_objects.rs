@@ -71,7 +71,7 @@ async fn authorize(
     let bucket = request.bucket()?;
     let object = match store.object(bucket, &target.key, version).await {
         Ok(object) => Some(object),
-        Err(StoreError::ObjectMissing | StoreError::VersionMissing) => None,
+        Err(StoreError::ObjectMissing | StoreError::VersionMissing | StoreError::Marker(_)) => None,
         Err(error) => return Err(error.into()),
     };
     let access = Access {

@@ -104,7 +104,9 @@ async fn resource(
             match store.object(bucket, key, access.version).await {
                 Ok(object) => Some(object),
                 // Whether the client may learn that it is missing is for the plugins to say.
-                Err(StoreError::ObjectMissing | StoreError::VersionMissing) => None,
+                Err(
+                    StoreError::ObjectMissing | StoreError::VersionMissing | StoreError::Marker(_),
+                ) => None,
                 Err(error) => return Err(error.into()),
             }
         }

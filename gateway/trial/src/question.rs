@@ -209,6 +209,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
                 owner,
                 created: Timestamp(0),
                 versioning: storage::Versioning::Never,
+                placement: storage::Geometry { data: 4, parity: 2 }.into(),
                 documents: stored(&documents.bucket),
             })
         }),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use storage::{
-    Amendment, Bucket, BucketName, Deleted, Error, Locator, NewBucket, NewObject, NewUpload,
-    Object, ObjectKey, Part, PartNumber, Precondition, Result, Timestamp, Upload, UploadId,
-    UploadedPart, VersionId, Versioning,
+    Amendment, Bucket, BucketName, Deleted, Error, Locator, Marker, NewBucket, NewObject,
+    NewUpload, Object, ObjectKey, Part, PartNumber, Placement, Precondition, Result, Timestamp,
+    Upload, UploadId, UploadedPart, Usage, VersionId, Versioning,
 };
 
 use crate::index::{Space, View};
@@ -16,8 +16,8 @@ use crate::layout::{Location, Piece};
 use crate::list::damaged;
 use crate::random;
 use crate::record::{
-    Record, StoredPart, decode_bucket, decode_object, decode_part, decode_summary, decode_upload,
-    location_of,
+    Record, StoredMarker, StoredPart, Version, decode_bucket, decode_part, decode_summary,
+    decode_upload, decode_usage, decode_version, location_of,
 };
 use crate::set::Set;
 use crate::sink::Data;
@@ -43,6 +43,7 @@ pub(crate) enum Change {
     CreateBucket(NewBucket),
     DeleteBucket(Within),
     AmendBucket(Within, Amendment),
+    SetVersioning(Within, Versioning),
     Put {
         bucket: Within,
         object: NewObject,
@@ -73,6 +74,7 @@ pub(crate) enum Change {
         key: ObjectKey,
         id: UploadId,
         part: UploadedPart,
+        size: u64,
         data: Data,
     },
     CompleteUpload {
@@ -114,7 +116,8 @@ pub(crate) enum Decision {
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     last: u64,
-    upload_last: u128,
+    /// The number of the record that is being decided on.
+    pub(crate) sequence: u64,
 }
 
 impl Clock {
@@ -124,11 +127,10 @@ impl Clock {
         Timestamp(self.last)
     }
 
-    /// Ids grow with time; their lower half cannot be guessed.
-    fn upload_id(&mut self) -> Result<UploadId> {
-        let id = u128::from(self.now().0) << 64 | random::id()? >> 64;
-        self.upload_last = id.max(self.upload_last.wrapping_add(1));
-        Ok(UploadId(self.upload_last))
+    /// Ids grow from record to record, whatever the clock of the machine does;
+    /// their lower half cannot be guessed.
+    fn id(&self) -> Result<u128> {
+        Ok(u128::from(self.sequence) << 64 | random::id()? >> 64)
     }
 }
 
@@ -147,31 +149,68 @@ impl View<'_> {
         }
     }
 
-    /// The name of a bucket that is still the one that was seen.
-    fn name_of(&self, bucket: &Within) -> Result<BucketName> {
-        Ok(self.that_bucket(bucket)?.name)
+    pub(crate) fn usage(&self, bucket: &BucketName) -> Result<Usage> {
+        let usage = self.get(Space::Usage, &keys::bucket(bucket))?;
+        let usage = usage.map(|usage| decode_usage(&usage)).transpose();
+        Ok(usage.map_err(damaged)?.unwrap_or_default())
+    }
+
+    /// Whether so many bytes may come in the place of so many others.
+    fn check_quota(&self, bucket: &Bucket, coming: u64, going: u64) -> Result<()> {
+        let Some(limit) = bucket.placement.quota.filter(|_| coming > going) else {
+            return Ok(());
+        };
+        let used = self.usage(&bucket.name)?.bytes.saturating_sub(going);
+        match used.checked_add(coming) {
+            Some(used) if used <= limit => Ok(()),
+            Some(_) | None => Err(Error::QuotaExceeded { limit }),
+        }
+    }
+
+    /// How many bytes the version has that the next write replaces. Only asked
+    /// where somebody wants to know.
+    fn replaced(&self, bucket: &Bucket, key: &ObjectKey) -> Result<u64> {
+        let keeps = bucket.versioning == Versioning::Enabled;
+        if keeps || bucket.placement.quota.is_none() {
+            return Ok(0);
+        }
+        let old = self.version(&bucket.name, key, VersionId::Null)?;
+        Ok(old.map_or(0, |old| old.usage().bytes))
     }
 
     fn check(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
+        version: Option<VersionId>,
         precondition: &Precondition,
     ) -> Result<()> {
         if *precondition == Precondition::None {
             return Ok(());
         }
-        let current = self.get(Space::Current, &keys::current(bucket, key))?;
-        let current = current
-            .map(|current| decode_summary(&current))
-            .transpose()
-            .map_err(damaged)?;
-        precondition.check(current.as_ref().map(|current| current.etag.as_str()))
+        let addressed = match version {
+            None => {
+                let current = self.get(Space::Current, &keys::current(bucket, key))?;
+                let current = current.map(|current| decode_summary(&current));
+                current.transpose().map_err(damaged)?
+            }
+            Some(version) => match self.version(bucket, key, version)? {
+                Some(Version::Object(object)) => Some(object),
+                Some(Version::Marker(_)) | None => None,
+            },
+        };
+        precondition.check(addressed.as_ref().map(|object| object.etag.as_str()))
     }
 
-    fn object(&self, bucket: &BucketName, key: &ObjectKey, version: VersionId) -> Result<Object> {
-        let object = self.get(Space::Versions, &keys::version(bucket, key, version))?;
-        decode_object(&object.ok_or(Error::ObjectMissing)?).map_err(damaged)
+    fn version(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: VersionId,
+    ) -> Result<Option<Version>> {
+        let version = self.get(Space::Versions, &keys::version(bucket, key, version))?;
+        let version = version.map(|version| decode_version(&version));
+        version.transpose().map_err(damaged)
     }
 
     fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
@@ -188,16 +227,15 @@ pub(crate) fn decide(
 ) -> Result<Decision> {
     let (record, data) = match change {
         Change::CreateBucket(new) => match view.bucket(&new.name) {
-            Err(Error::BucketMissing) => (Record::Bucket(created(new, set, clock)), None),
+            Err(Error::BucketMissing) => (Record::Bucket(created(new, set, clock)?), None),
             Ok(Bucket { owner, .. }) => return Err(Error::BucketExists { owner }),
             Err(error) => return Err(error),
         },
         Change::DeleteBucket(bucket) => {
-            let name = view.name_of(&bucket)?;
+            let name = view.that_bucket(&bucket)?.name;
             let within = keys::within(&name);
-            if view.any_below(Space::Versions, &within)?
-                || view.any_below(Space::Uploads, &within)?
-            {
+            let version = view.first_below(Space::Versions, &within)?;
+            if version.is_some() || view.first_below(Space::Uploads, &within)?.is_some() {
                 return Err(Error::BucketNotEmpty);
             }
             (Record::BucketGone(name), None)
@@ -207,6 +245,14 @@ pub(crate) fn decide(
             bucket.documents.amend(&amendment);
             (Record::Bucket(bucket), None)
         }
+        Change::SetVersioning(bucket, versioning) => {
+            let mut bucket = view.that_bucket(&bucket)?;
+            if versioning == Versioning::Never || versioning == bucket.versioning {
+                return Ok(Decision::Nothing(Reply::Bucket(Arc::new(bucket))));
+            }
+            bucket.versioning = versioning;
+            (Record::Bucket(bucket), None)
+        }
         Change::Put {
             bucket,
             object,
@@ -214,16 +260,12 @@ pub(crate) fn decide(
             data,
             precondition,
         } => {
-            let bucket = view.name_of(&bucket)?;
-            view.check(&bucket, &object.key, &precondition)?;
-            let object = stored(object, size, Vec::new(), located(set, &[]), set, clock);
-            let upload = None;
-            let record = Record::Object {
-                bucket,
-                object,
-                upload,
-            };
-            (record, Some(data))
+            let bucket = view.that_bucket(&bucket)?;
+            view.check(&bucket.name, &object.key, None, &precondition)?;
+            view.check_quota(&bucket, size, view.replaced(&bucket, &object.key)?)?;
+            let location = located(set, &bucket)?;
+            let object = stored(&bucket, object, size, Vec::new(), location, clock)?;
+            (version_of(bucket.name, Version::Object(object)), Some(data))
         }
         Change::Delete {
             bucket,
@@ -231,21 +273,21 @@ pub(crate) fn decide(
             version,
             precondition,
         } => {
-            let bucket = view.name_of(&bucket)?;
-            view.check(&bucket, &key, &precondition)?;
-            let named = version.unwrap_or(VersionId::Null);
-            let name = keys::version(&bucket, &key, named);
-            if view.get(Space::Versions, &name)?.is_none() {
+            let bucket = view.that_bucket(&bucket)?;
+            view.check(&bucket.name, &key, version, &precondition)?;
+            let record = match (version, bucket.versioning) {
+                (Some(version), _) => removal(bucket.name, key, version, view)?,
+                (None, Versioning::Never) => removal(bucket.name, key, VersionId::Null, view)?,
+                (None, Versioning::Enabled | Versioning::Suspended) => {
+                    let marker = Version::Marker(marked(&bucket, key, clock)?);
+                    Some(version_of(bucket.name, marker))
+                }
+            };
+            let Some(record) = record else {
                 return Ok(Decision::Nothing(Reply::Deleted(Deleted {
                     version: None,
                     marker: false,
                 })));
-            }
-            let version = named;
-            let record = Record::ObjectGone {
-                bucket,
-                key,
-                version,
             };
             (record, None)
         }
@@ -256,24 +298,20 @@ pub(crate) fn decide(
             id,
             amendment,
         } => {
-            let bucket = view.name_of(&bucket)?;
-            let mut object = view.object(&bucket, &key, version)?;
-            if object.id != id {
-                return Err(Error::Conflict);
-            }
-            object.documents.amend(&amendment);
-            let upload = None;
-            let record = Record::Object {
-                bucket,
-                object,
-                upload,
+            let bucket = view.that_bucket(&bucket)?.name;
+            let mut object = match view.version(&bucket, &key, version)? {
+                Some(Version::Object(object)) if object.id == id => object,
+                Some(_) => return Err(Error::Conflict),
+                None if version == VersionId::Null => return Err(Error::ObjectMissing),
+                None => return Err(Error::VersionMissing),
             };
-            (record, None)
+            object.documents.amend(&amendment);
+            (version_of(bucket, Version::Object(object)), None)
         }
         Change::CreateUpload { bucket, upload } => {
-            let bucket = view.name_of(&bucket)?;
+            let bucket = view.that_bucket(&bucket)?.name;
             let upload = Upload {
-                id: clock.upload_id()?,
+                id: UploadId(clock.id()?),
                 key: upload.key,
                 owner: upload.owner,
                 initiator: upload.initiator,
@@ -288,14 +326,21 @@ pub(crate) fn decide(
             key,
             id,
             part,
+            size,
             data,
         } => {
-            let bucket = view.name_of(&bucket)?;
-            view.upload(&bucket, &key, id)?;
-            let location = Arc::new(located(set, &[]));
+            let bucket = view.that_bucket(&bucket)?;
+            view.upload(&bucket.name, &key, id)?;
+            let name = keys::part(&bucket.name, &key, id, part.number);
+            let replaced = match view.get(Space::Parts, &name)? {
+                Some(part) => decode_part(&part).map_err(damaged)?.usage().bytes,
+                None => 0,
+            };
+            view.check_quota(&bucket, size, replaced)?;
+            let location = Arc::new(located(set, &bucket)?);
             let part = StoredPart { part, location };
             let record = Record::Part {
-                bucket,
+                bucket: bucket.name,
                 key,
                 id,
                 part,
@@ -309,22 +354,26 @@ pub(crate) fn decide(
             object,
             precondition,
         } => {
-            let bucket = view.name_of(&bucket)?;
-            view.upload(&bucket, &object.key, id)?;
-            let (parts, location) = assembled(&bucket, &object.key, id, &parts, set, view)?;
-            view.check(&bucket, &object.key, &precondition)?;
-            let size = parts.iter().map(|part| part.size).sum();
-            let object = stored(object, size, parts, location, set, clock);
-            let upload = Some(id);
-            let record = Record::Object {
-                bucket,
-                object,
-                upload,
+            let bucket = view.that_bucket(&bucket)?;
+            view.upload(&bucket.name, &object.key, id)?;
+            let uploaded = uploaded(&bucket.name, &object.key, id, view)?;
+            let location = located(set, &bucket)?;
+            let (parts, location) = assembled(&parts, &uploaded, location)?;
+            view.check(&bucket.name, &object.key, None, &precondition)?;
+            let size = location.length();
+            let sizes = uploaded.values().map(|part| part.usage().bytes);
+            let going = sizes.fold(view.replaced(&bucket, &object.key)?, u64::saturating_add);
+            view.check_quota(&bucket, size, going)?;
+            let object = stored(&bucket, object, size, parts, location, clock)?;
+            let record = Record::Version {
+                bucket: bucket.name,
+                version: Version::Object(object),
+                upload: Some(id),
             };
             (record, None)
         }
         Change::AbortUpload { bucket, key, id } => {
-            let bucket = view.name_of(&bucket)?;
+            let bucket = view.that_bucket(&bucket)?.name;
             view.upload(&bucket, &key, id)?;
             (Record::UploadGone { bucket, key, id }, None)
         }
@@ -335,13 +384,21 @@ pub(crate) fn decide(
 
 /// The answer to a change that became this record.
 pub(crate) fn reply(record: Record) -> Reply {
+    let deleted = |version, marker| {
+        Reply::Deleted(Deleted {
+            version: Some(version),
+            marker,
+        })
+    };
     match record {
         Record::Bucket(bucket) => Reply::Bucket(Arc::new(bucket)),
-        Record::Object { object, .. } => Reply::Object(Arc::new(object)),
-        Record::ObjectGone { version, .. } => Reply::Deleted(Deleted {
-            version: Some(version),
-            marker: false,
-        }),
+        Record::Version { version, .. } => match version {
+            Version::Object(object) => Reply::Object(Arc::new(object)),
+            Version::Marker(stored) => deleted(stored.marker.version, true),
+        },
+        Record::VersionGone {
+            version, marker, ..
+        } => deleted(version, marker),
         Record::Upload { upload, .. } => Reply::Upload(upload),
         Record::Epoch { .. }
         | Record::BucketGone(_)
@@ -350,29 +407,55 @@ pub(crate) fn reply(record: Record) -> Reply {
     }
 }
 
-fn created(new: NewBucket, set: &Set, clock: &mut Clock) -> Bucket {
-    Bucket {
+fn created(new: NewBucket, set: &Set, clock: &mut Clock) -> Result<Bucket> {
+    let geometry = new.placement.geometry;
+    let geometry = geometry.unwrap_or_else(|| set.spread.geometry());
+    set.spread_of(geometry)?;
+    Ok(Bucket {
         name: new.name,
         id: set.next_id(),
         owner: new.owner,
         created: clock.now(),
-        versioning: Versioning::Never,
+        versioning: new.versioning,
+        placement: Placement {
+            template: new.placement.template,
+            location: new.placement.location,
+            geometry,
+            quota: new.placement.quota,
+        },
         documents: new.documents,
+    })
+}
+
+fn version_of(bucket: BucketName, version: Version) -> Record {
+    Record::Version {
+        bucket,
+        version,
+        upload: None,
+    }
+}
+
+/// What the next write of a bucket is called.
+fn next_version(bucket: &Bucket, id: u128) -> VersionId {
+    match bucket.versioning {
+        Versioning::Never | Versioning::Suspended => VersionId::Null,
+        Versioning::Enabled => VersionId::Id(id),
     }
 }
 
 fn stored(
+    bucket: &Bucket,
     new: NewObject,
     size: u64,
     parts: Vec<Part>,
     location: Location,
-    set: &Set,
     clock: &mut Clock,
-) -> Object {
-    Object {
+) -> Result<Object> {
+    let id = clock.id()?;
+    Ok(Object {
         key: new.key,
-        version: VersionId::Null,
-        id: set.next_id(),
+        version: next_version(bucket, id),
+        id,
         owner: new.owner,
         size,
         etag: new.etag,
@@ -381,44 +464,78 @@ fn stored(
         documents: new.documents,
         parts,
         location: Locator::new(Arc::new(location)),
-    }
+    })
 }
 
-pub(crate) fn located(set: &Set, pieces: &[Piece]) -> Location {
-    Location {
+fn marked(bucket: &Bucket, key: ObjectKey, clock: &mut Clock) -> Result<StoredMarker> {
+    let id = clock.id()?;
+    let marker = Marker {
+        key,
+        version: next_version(bucket, id),
+        owner: bucket.owner.clone(),
+        modified: clock.now(),
+    };
+    Ok(StoredMarker { marker, id })
+}
+
+/// `None` where there is no such version.
+fn removal(
+    bucket: BucketName,
+    key: ObjectKey,
+    version: VersionId,
+    view: &View<'_>,
+) -> Result<Option<Record>> {
+    let old = view.version(&bucket, &key, version)?;
+    Ok(old.map(|old| Record::VersionGone {
+        bucket,
+        key,
+        version,
+        marker: matches!(old, Version::Marker(_)),
+    }))
+}
+
+/// Nowhere yet, in the way of a bucket.
+fn located(set: &Set, bucket: &Bucket) -> Result<Location> {
+    Ok(Location {
         set: set.number,
-        spread: set.spread,
-        pieces: pieces.to_vec(),
-    }
+        spread: set.spread_of(bucket.placement.geometry)?,
+        pieces: Vec::new(),
+    })
 }
 
-/// The named parts, one after the other.
-fn assembled(
+type Uploaded = BTreeMap<PartNumber, StoredPart>;
+
+fn uploaded(
     bucket: &BucketName,
     key: &ObjectKey,
     id: UploadId,
-    named: &[(PartNumber, String)],
-    set: &Set,
     view: &View<'_>,
-) -> Result<(Vec<Part>, Location)> {
-    let mut uploaded = BTreeMap::new();
+) -> Result<Uploaded> {
+    let mut uploaded = Uploaded::new();
     for (_, part) in view.below(Space::Parts, &keys::upload(bucket, key, id))? {
         let part = decode_part(&part).map_err(damaged)?;
         uploaded.insert(part.part.number, part);
     }
+    Ok(uploaded)
+}
+
+/// The named parts, one after the other.
+fn assembled(
+    named: &[(PartNumber, String)],
+    uploaded: &Uploaded,
+    mut location: Location,
+) -> Result<(Vec<Part>, Location)> {
     let mut parts = Vec::with_capacity(named.len());
-    let mut location = located(set, &[]);
     for (number, etag) in named {
         let stored = uploaded
             .get(number)
             .filter(|stored| stored.part.etag == *etag)
             .ok_or(Error::PartMissing { number: *number })?;
-        let pieces = &stored.location.pieces;
-        location.pieces.extend_from_slice(pieces);
+        location.pieces.extend_from_slice(&stored.location.pieces);
         parts.push(Part {
             number: *number,
             // What is stored, not what was said of it.
-            size: pieces.iter().map(|piece| piece.size).sum(),
+            size: stored.usage().bytes,
             metadata: stored.part.metadata.clone(),
         });
     }
@@ -428,8 +545,10 @@ fn assembled(
 /// Tells a record where its bytes are.
 pub(crate) fn settle(record: &mut Record, pieces: Vec<Piece>) {
     match record {
-        Record::Object { object, .. } => {
-            if let Some(location) = location_of(object) {
+        Record::Version { version, .. } => {
+            if let Version::Object(object) = version
+                && let Some(location) = location_of(object)
+            {
                 let location = Location {
                     pieces,
                     ..Location::clone(location)
@@ -441,7 +560,7 @@ pub(crate) fn settle(record: &mut Record, pieces: Vec<Piece>) {
         Record::Epoch { .. }
         | Record::Bucket(_)
         | Record::BucketGone(_)
-        | Record::ObjectGone { .. }
+        | Record::VersionGone { .. }
         | Record::Upload { .. }
         | Record::UploadGone { .. } => {}
     }

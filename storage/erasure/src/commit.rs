@@ -192,6 +192,7 @@ impl Committer {
             index: &self.index,
             batch: &mut building.view,
         };
+        self.clock.sequence = building.head.sequence + 1;
         match decide(change, &self.set, &view, &mut self.clock)? {
             Decision::Nothing(reply) => Ok(reply),
             Decision::Change { record, data } => self.add(*record, data, building).map(reply),
@@ -221,7 +222,7 @@ impl Committer {
         });
         let settled = |record: &mut Record, position| {
             if let Some(small) = &small {
-                settle(record, vec![small.piece(&self.set, position, holders)]);
+                settle(record, vec![small.piece(position, holders)]);
             }
             record.encode()
         };
@@ -245,7 +246,7 @@ impl Committer {
         let sequence = building.head.sequence + 1;
         let header = Header {
             set: self.set.number,
-            spread: self.set.spread,
+            spread: small.as_ref().map_or(self.set.spread, |small| small.spread),
             drive: 0,
             epoch: building.head.epoch,
             sequence,
@@ -269,6 +270,7 @@ impl Committer {
         for disk in self.set.disks.iter().flatten() {
             if let Some(Some(runs)) = building.runs.get_mut(disk.position) {
                 let small = small.as_ref().filter(|_| holders.has(disk.position));
+                self.set.count_written(small.map_or(0, Small::length));
                 append_frame(runs, disk, header, small, &meta);
             }
         }
@@ -287,8 +289,8 @@ impl Committer {
             }
             Record::BucketGone(name) => building.buckets.push((name.clone(), None)),
             Record::Epoch { .. }
-            | Record::Object { .. }
-            | Record::ObjectGone { .. }
+            | Record::Version { .. }
+            | Record::VersionGone { .. }
             | Record::Upload { .. }
             | Record::UploadGone { .. }
             | Record::Part { .. } => {}
@@ -492,7 +494,7 @@ fn append_frame(
     let start = run.bytes.len();
     run.bytes.extend_from_slice(&header.encode(disk.id));
     if let Some(small) = small {
-        let (shard, payload) = small.share_of(header.spread, disk.position);
+        let (shard, payload) = small.share_of(disk.position);
         let (file, offset) = log_place(header.position);
         let place = Place {
             drive: disk.id,
@@ -512,31 +514,38 @@ fn append_frame(
 
 /// How small data lies in the log.
 impl Small {
-    /// What it takes of the log of a drive.
-    fn room(&self) -> usize {
-        let length = match &self.payload {
+    /// What each holder gets.
+    fn length(&self) -> usize {
+        match &self.payload {
             Payload::Copy(copy) => copy.len(),
             Payload::Shards(shards) => shards.first().map_or(0, Vec::len),
-        };
-        length + SEAL_LEN
+        }
+    }
+
+    /// What it takes of the log of a drive.
+    fn room(&self) -> usize {
+        self.length() + SEAL_LEN
     }
 
     /// The drives that get some of it.
     fn holders(&self, set: &Set, writable: DriveMask) -> DriveMask {
         match self.payload {
-            Payload::Copy(_) => copy_holders(set, self.blob, writable),
-            Payload::Shards(_) => writable,
+            Payload::Copy(_) => {
+                let copies = self.spread.copies(set.spread);
+                copy_holders(self.spread, self.blob, copies, writable)
+            }
+            Payload::Shards(_) => self.spread.holders(self.blob).and(writable),
         }
     }
 
-    fn piece(&self, set: &Set, position: u64, holders: DriveMask) -> Piece {
+    fn piece(&self, position: u64, holders: DriveMask) -> Piece {
         let (absent, place) = match self.payload {
             Payload::Copy(_) => (
                 DriveMask::default(),
                 PiecePlace::Copies { position, holders },
             ),
             Payload::Shards(_) => (
-                absent(set.spread.drives(), holders),
+                self.spread.holders(self.blob).without(holders),
                 PiecePlace::Shards { position },
             ),
         };
@@ -549,12 +558,13 @@ impl Small {
     }
 
     /// What a holder gets, and which shard that is.
-    fn share_of(&self, spread: Spread, drive: usize) -> (u8, &[u8]) {
+    fn share_of(&self, drive: usize) -> (u8, &[u8]) {
         match &self.payload {
             Payload::Copy(copy) => (COPY, copy),
             Payload::Shards(shards) => {
-                let shard = spread.shard_on(self.blob, drive);
-                let cell = shards.get(shard).expect("there is a shard for every drive");
+                let shard = self.spread.shard_on(self.blob, drive);
+                let shard = shard.expect("a holder of shards has one");
+                let cell = shards.get(shard).expect("the codec makes every shard");
                 let shard = u8::try_from(shard).expect("a set has at most 32 drives");
                 (shard, cell)
             }
@@ -564,23 +574,15 @@ impl Small {
 
 /// The drives that get a copy: the first that can be written, beginning with
 /// another one for every object.
-fn copy_holders(set: &Set, blob: u128, writable: DriveMask) -> DriveMask {
+fn copy_holders(spread: Spread, blob: u128, copies: usize, writable: DriveMask) -> DriveMask {
     let mut holders = DriveMask::default();
-    for turn in 0..set.spread.drives() {
-        let drive = set.spread.drive_of(blob, turn);
-        if writable.has(drive) && holders.count() < set.spread.copies() {
+    for turn in 0..spread.drives() {
+        let drive = spread.drive_of(blob, turn);
+        if writable.has(drive) && holders.count() < copies {
             holders.insert(drive);
         }
     }
     holders
-}
-
-fn absent(drives: usize, present: DriveMask) -> DriveMask {
-    let mut absent = DriveMask::default();
-    for drive in (0..drives).filter(|drive| !present.has(*drive)) {
-        absent.insert(drive);
-    }
-    absent
 }
 
 /// The failure of a batch, for each of its changes.

@@ -8,11 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use storage::{
     Amendment, Bucket, BucketName, ByteStream, Deleted, Delimited, DriveStatus, Error, ListQuery,
     NewBucket, NewObject, NewUpload, Object, ObjectKey, Page, PartNumber, Precondition, Result,
-    Sink, Staged, Store, Upload, UploadId, UploadQuery, UploadedPart, VersionId,
+    Sink, Staged, Store, Traffic, Upload, UploadId, UploadQuery, UploadedPart, Usage, VersionEntry,
+    VersionId, VersionQuery, Versioning,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,12 +24,13 @@ use crate::drive::{Drive, LocalDrive};
 use crate::format;
 use crate::index::{Index, Space};
 use crate::keys;
-use crate::layout::{Extent, LOG_MAX, Location, Piece, PiecePlace};
+use crate::layout::Extent;
 use crate::list;
+use crate::lookup;
 use crate::open::{self, Drives, OpenError, Options};
 use crate::random;
 use crate::read;
-use crate::record::{decode_bucket, decode_object, decode_upload, location_of};
+use crate::record::{decode_bucket, decode_upload, decode_usage, location_of};
 use crate::replay::{self, Replayed};
 use crate::set::Set;
 use crate::sink::{Data, EngineSink, Token};
@@ -129,7 +130,7 @@ impl Engine {
             id_base,
         ));
         let index = Arc::new(replayed.index);
-        let buckets = Arc::new(RwLock::new(all_buckets(&index)?));
+        let buckets = Arc::new(RwLock::new(known_buckets(&index)?));
         let allocator = Allocator::new(last_extent(&index, set.number)?);
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let mut committer = Committer::new(set.clone(), index.clone(), buckets.clone(), head);
@@ -185,25 +186,47 @@ impl Engine {
         buckets.get(name).cloned().ok_or(Error::BucketMissing)
     }
 
-    /// Whether a bucket is still there, and not another one of its name.
-    fn check_bucket(&self, bucket: &Bucket) -> Result<()> {
-        match self.find_bucket(&bucket.name)?.id == bucket.id {
-            true => Ok(()),
+    fn page_of_buckets(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        wanted: impl Fn(&Bucket) -> bool,
+    ) -> Page<Arc<Bucket>> {
+        let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = buckets
+            .values()
+            .filter(|bucket| wanted(bucket))
+            .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
+        let entries = wanted.by_ref().take(limit).cloned().collect();
+        let truncated = limit > 0 && wanted.next().is_some();
+        Page { entries, truncated }
+    }
+
+    /// A bucket as it is now, if it is still there, and not another one of its name.
+    fn that_bucket(&self, bucket: &Bucket) -> Result<Arc<Bucket>> {
+        let found = self.find_bucket(&bucket.name)?;
+        match found.id == bucket.id {
+            true => Ok(found),
             false => Err(Error::BucketMissing),
         }
     }
 
-    fn unpack(&self, staged: Staged) -> Data {
+    /// The bytes of a bucket of this store, by the geometry that it has.
+    fn unpack(&self, staged: Staged, bucket: &Bucket) -> Result<Data> {
         let token: Token = staged.into_token();
         assert!(
             Arc::ptr_eq(&token.set, &self.set),
             "the bytes were staged by another store"
         );
-        token.data
+        assert!(
+            token.spread == self.set.spread_of(bucket.placement.geometry)?,
+            "the bytes were staged for a bucket of another geometry"
+        );
+        Ok(token.data)
     }
 }
 
-fn all_buckets(index: &Index) -> Result<BTreeMap<BucketName, Arc<Bucket>>> {
+fn known_buckets(index: &Index) -> Result<BTreeMap<BucketName, Arc<Bucket>>> {
     let all = (Bound::Unbounded, Bound::Unbounded);
     let mut buckets = BTreeMap::new();
     for entry in index.range(Space::Buckets, all) {
@@ -272,14 +295,11 @@ impl Store for Engine {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Arc<Bucket>>> {
-        let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut owned = buckets
-            .values()
-            .filter(|bucket| bucket.owner == owner)
-            .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
-        let entries = owned.by_ref().take(limit).cloned().collect();
-        let truncated = limit > 0 && owned.next().is_some();
-        Ok(Page { entries, truncated })
+        Ok(self.page_of_buckets(after, limit, |bucket| bucket.owner == owner))
+    }
+
+    async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>> {
+        Ok(self.page_of_buckets(after, limit, |_| true))
     }
 
     async fn delete_bucket(&self, bucket: &Bucket) -> Result<()> {
@@ -292,24 +312,33 @@ impl Store for Engine {
         Ok(expect!(self.change(change).await?, Bucket))
     }
 
+    async fn set_versioning(&self, bucket: &Bucket, versioning: Versioning) -> Result<Arc<Bucket>> {
+        let change = Change::SetVersioning(bucket.into(), versioning);
+        Ok(expect!(self.change(change).await?, Bucket))
+    }
+
+    async fn usage(&self, bucket: &Bucket) -> Result<Usage> {
+        self.that_bucket(bucket)?;
+        let name = keys::bucket(&bucket.name);
+        let usage = self
+            .ask(move |index| index.get(Space::Usage, &name))
+            .await?;
+        let usage = usage.map(|usage| decode_usage(&usage)).transpose();
+        Ok(usage.map_err(list::damaged)?.unwrap_or_default())
+    }
+
     async fn object(
         &self,
         bucket: &Bucket,
         key: &ObjectKey,
         version: Option<VersionId>,
     ) -> Result<Arc<Object>> {
-        self.check_bucket(bucket)?;
-        // Without versioning the current version is the null version.
-        let named = version.unwrap_or(VersionId::Null);
-        let name = keys::version(&bucket.name, key, named);
-        let found = self
-            .ask(move |index| index.get(Space::Versions, &name))
-            .await?;
-        match found {
-            Some(object) => Ok(Arc::new(decode_object(&object).map_err(list::damaged)?)),
-            None if version.is_some() => Err(Error::VersionMissing),
-            None => Err(Error::ObjectMissing),
-        }
+        let bucket = self.that_bucket(bucket)?;
+        let key = key.clone();
+        let object = self.ask(move |index| {
+            lookup::object(index, &bucket.name, bucket.versioning, &key, version)
+        });
+        Ok(Arc::new(object.await?))
     }
 
     async fn read(&self, object: &Object, range: Range<u64>) -> Result<ByteStream> {
@@ -321,58 +350,52 @@ impl Store for Engine {
         bucket: &Bucket,
         query: &ListQuery,
     ) -> Result<Delimited<Arc<Object>>> {
-        self.check_bucket(bucket)?;
+        self.that_bucket(bucket)?;
         let (bucket, query) = (bucket.name.clone(), query.clone());
         self.ask(move |index| list::objects(index, &bucket, &query))
             .await
     }
 
-    async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>> {
-        self.check_bucket(bucket)?;
-        self.set.check_writable()?;
-        let (set, allocator) = (self.set.clone(), self.allocator.clone());
-        Ok(Box::new(EngineSink::new(set, allocator, length)))
+    async fn list_versions(
+        &self,
+        bucket: &Bucket,
+        query: &VersionQuery,
+    ) -> Result<Delimited<VersionEntry>> {
+        self.that_bucket(bucket)?;
+        let (bucket, query) = (bucket.name.clone(), query.clone());
+        self.ask(move |index| list::versions(index, &bucket, &query))
+            .await
     }
 
-    /// Large pieces are shared. What lies in the log belongs to one record, so
-    /// that the log can be compacted without counting: it is written again,
-    /// which for such small pieces costs as much.
-    async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>> {
-        self.check_bucket(target)?;
+    async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>> {
+        let bucket = self.that_bucket(bucket)?;
         self.set.check_writable()?;
-        let Some(location) = location_of(object).cloned() else {
+        let spread = self.set.spread_of(bucket.placement.geometry)?;
+        let (set, allocator) = (self.set.clone(), self.allocator.clone());
+        Ok(Box::new(EngineSink::new(set, allocator, spread, length)))
+    }
+
+    /// The copy names the places that its source names. They stay as they are
+    /// when the source goes.
+    async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>> {
+        let target = self.that_bucket(target)?;
+        self.set.check_writable()?;
+        let spread = self.set.spread_of(target.placement.geometry)?;
+        let Some(location) = location_of(object) else {
             return Ok(None);
         };
-        if location.set != self.set.number || location.spread != self.set.spread {
+        if location.set != self.set.number || location.spread != spread {
             return Ok(None);
         }
-        if object.size <= LOG_MAX as u64 {
-            let mut sink =
-                EngineSink::new(self.set.clone(), self.allocator.clone(), Some(object.size));
-            let mut bytes = self.read(object, 0..object.size).await?;
-            while let Some(bytes) = bytes.try_next().await? {
-                sink.write(bytes).await?;
-            }
-            return Box::new(sink).finish().await.map(Some);
-        }
-        let mut pieces = Vec::with_capacity(location.pieces.len());
-        let mut reservation = Vec::new();
-        for piece in &location.pieces {
-            match piece.place {
-                PiecePlace::Stripes { .. } => pieces.push(piece.clone()),
-                PiecePlace::Copies { .. } | PiecePlace::Shards { .. } => {
-                    let (piece, held) = self.rewrite(&location, piece).await?;
-                    pieces.push(piece);
-                    reservation.extend(held);
-                }
-            }
-        }
-        let set = self.set.clone();
-        let data = Data::Stored {
-            pieces,
-            reservations: reservation,
+        let token = Token {
+            set: self.set.clone(),
+            spread,
+            data: Data::Stored {
+                pieces: location.pieces.clone(),
+                reservations: Vec::new(),
+            },
         };
-        Ok(Some(Staged::new(object.size, Token { set, data })))
+        Ok(Some(Staged::new(object.size, token)))
     }
 
     async fn put(
@@ -387,7 +410,7 @@ impl Store for Engine {
             bucket: bucket.into(),
             object,
             size,
-            data: self.unpack(data),
+            data: self.unpack(data, bucket)?,
             precondition,
         };
         Ok(expect!(self.change(change).await?, Object))
@@ -432,7 +455,7 @@ impl Store for Engine {
     }
 
     async fn upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<Upload> {
-        self.check_bucket(bucket)?;
+        self.that_bucket(bucket)?;
         let name = keys::upload(&bucket.name, key, id);
         let upload = self
             .ask(move |index| index.get(Space::Uploads, &name))
@@ -453,7 +476,8 @@ impl Store for Engine {
             key: key.clone(),
             id,
             part,
-            data: self.unpack(data),
+            size: data.length,
+            data: self.unpack(data, bucket)?,
         };
         self.change(change).await?;
         Ok(())
@@ -478,7 +502,7 @@ impl Store for Engine {
         bucket: &Bucket,
         query: &UploadQuery,
     ) -> Result<Delimited<Upload>> {
-        self.check_bucket(bucket)?;
+        self.that_bucket(bucket)?;
         let (bucket, query) = (bucket.name.clone(), query.clone());
         self.ask(move |index| list::uploads(index, &bucket, &query))
             .await
@@ -512,6 +536,10 @@ impl Store for Engine {
         Ok(())
     }
 
+    fn traffic(&self) -> Traffic {
+        self.set.traffic()
+    }
+
     fn drives(&self) -> Vec<DriveStatus> {
         self.set.statuses()
     }
@@ -528,37 +556,6 @@ impl Store for Engine {
         // Where it was closed before there is nothing to wait for.
         if jobs.send(Job::Close(answer)).await.is_ok() {
             let _ = answered.await;
-        }
-    }
-}
-
-impl Engine {
-    /// Writes a piece of the log into an extent of its own.
-    async fn rewrite(
-        &self,
-        location: &Location,
-        piece: &Piece,
-    ) -> Result<(Piece, Vec<Arc<crate::bulk::Reservation>>)> {
-        let alone = Location {
-            pieces: vec![piece.clone()],
-            ..location.clone()
-        };
-        let locator = storage::Locator::new(Arc::new(alone));
-        let mut bytes = read::read(&self.set, &locator, 0..piece.size).await?;
-        let (set, allocator) = (self.set.clone(), self.allocator.clone());
-        let mut sink = EngineSink::striped(set, allocator, piece.size);
-        while let Some(bytes) = bytes.try_next().await? {
-            sink.write(bytes).await?;
-        }
-        match self.unpack(Box::new(sink).finish().await?) {
-            Data::Stored {
-                mut pieces,
-                reservations,
-            } if pieces.len() == 1 => {
-                let piece = pieces.pop().ok_or(Error::Closed)?;
-                Ok((piece, reservations))
-            }
-            other => unreachable!("a striped piece was staged as {other:?}"),
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::geometry::Spread;
 use crate::wire::{Malformed, Reader, Writer};
 
 const MAGIC: [u8; 8] = *b"SLUICEFM";
-const VERSION: u32 = 1;
+/// A change of how records are spelled must change this.
+const VERSION: u32 = 2;
 const SLOT_LEN: usize = 4096;
 const FILE: &str = "format";
 

@@ -31,6 +31,7 @@ pub(crate) const MAGIC: [u8; 4] = *b"SLR1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) set: u16,
+    /// How the payload is spread.
     pub(crate) spread: Spread,
     /// The position of the drive in its set.
     pub(crate) drive: u8,
@@ -72,7 +73,8 @@ impl Header {
         out.u8(geometry.parity);
         out.u16(self.set);
         out.u8(self.drive);
-        out.0.extend_from_slice(&[0; 3]);
+        out.u8(u8::try_from(self.spread.drives()).expect("a set has at most 32 drives"));
+        out.0.extend_from_slice(&[0; 2]);
         out.u32(self.span);
         out.u64(self.epoch);
         out.u64(self.sequence);
@@ -108,10 +110,11 @@ impl Header {
             data: input.u8()?,
             parity: input.u8()?,
         };
-        let spread = Spread::new(geometry).ok_or(Malformed)?;
         let set = input.u16()?;
         let drive = input.u8()?;
-        input.take(3)?;
+        let drives = usize::from(input.u8()?);
+        let spread = Spread::within(geometry, drives).ok_or(Malformed)?;
+        input.take(2)?;
         let span = input.u32()?;
         let epoch = input.u64()?;
         let sequence = input.u64()?;
@@ -173,7 +176,7 @@ mod tests {
         let geometry = storage::Geometry { data: 4, parity: 2 };
         Header {
             set: 1,
-            spread: Spread::new(geometry).unwrap(),
+            spread: Spread::within(geometry, 9).unwrap(),
             drive: 3,
             epoch: 4,
             sequence: 5,

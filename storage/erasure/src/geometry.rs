@@ -1,4 +1,8 @@
 //! How many drives hold what, and how many must confirm it. Pure arithmetic.
+//!
+//! A set has a geometry of its own, which covers all its drives: every record of
+//! its log is kept by it. The data of a bucket may be spread by another one, over
+//! as many of the drives as that needs.
 
 use storage::Geometry;
 
@@ -39,24 +43,48 @@ impl DriveMask {
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    /// Those that are in one of them.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those that are not in the other one.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
 }
 
-/// A geometry that has been checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A geometry that has been checked, on a set of drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spread {
     /// How many shards restore the data.
     pub(crate) k: usize,
     /// How many drives may be lost.
     pub(crate) m: usize,
+    /// How many drives the set has, at least `k + m`.
+    drives: usize,
 }
 
 impl Spread {
+    /// A set's own.
     pub(crate) fn new(geometry: Geometry) -> Option<Self> {
+        let drives = usize::from(geometry.data) + usize::from(geometry.parity);
+        Self::within(geometry, drives)
+    }
+
+    /// A bucket's, on the drives of a set.
+    pub(crate) fn within(geometry: Geometry, drives: usize) -> Option<Self> {
         let (k, m) = (usize::from(geometry.data), usize::from(geometry.parity));
         // With more parity than data, two halves of a set could each believe
         // that they are the set.
-        let valid = k >= 1 && m <= k && k + m <= DRIVES_MAX;
-        valid.then_some(Self { k, m })
+        let valid = k >= 1 && m <= k && k + m <= drives && drives <= DRIVES_MAX;
+        valid.then_some(Self { k, m, drives })
     }
 
     pub(crate) fn geometry(self) -> Geometry {
@@ -66,29 +94,44 @@ impl Spread {
         }
     }
 
-    pub(crate) fn drives(self) -> usize {
+    pub(crate) fn shards(self) -> usize {
         self.k + self.m
+    }
+
+    /// Those of the set, whether they have a shard or not.
+    pub(crate) fn drives(self) -> usize {
+        self.drives
     }
 
     /// How many drives must have the shards of an object before it is acknowledged.
     pub(crate) fn data_quorum(self) -> usize {
-        (self.k + 1).min(self.drives())
+        (self.k + 1).min(self.shards())
     }
 
     /// How many drives must have a record before it is acknowledged: any drives
-    /// that may start without the others include one of these.
+    /// that may start without the others include one of these. Of a set's own.
     pub(crate) fn record_quorum(self) -> usize {
         (self.drives() - self.m / 2).max(self.m + 1)
     }
 
-    /// How many drives must be there to change anything.
+    /// How many drives must be there to change anything. Of a set's own.
     pub(crate) fn write_quorum(self) -> usize {
         self.data_quorum().max(self.record_quorum())
     }
 
-    /// How many drives hold a copy of a tiny object.
-    pub(crate) fn copies(self) -> usize {
-        self.m + 1
+    /// How many drives hold a copy of a tiny object in a set whose own spread is
+    /// `own`. A copy costs little: with less parity than the set there are no
+    /// fewer, so that enough of those that confirm the record have one.
+    pub(crate) fn copies(self, own: Self) -> usize {
+        self.m.max(own.m) + 1
+    }
+
+    /// Whether the drives that must confirm a record of a set whose own spread
+    /// is `own` always have enough shards among them. Where not, shards are
+    /// written apart from the record, and before it.
+    pub(crate) fn shards_in_log(self, own: Self) -> bool {
+        let missing = own.drives() - own.record_quorum();
+        self.shards() >= self.data_quorum() + missing
     }
 
     /// The length of a whole cell of a striped object.
@@ -108,10 +151,20 @@ impl Spread {
         (rotation + shard) % self.drives()
     }
 
-    /// Which shard a drive has: the inverse of [`Self::drive_of`].
-    pub(crate) fn shard_on(self, blob: u128, drive: usize) -> usize {
+    /// Which shard a drive has, if it has one: the inverse of [`Self::drive_of`].
+    pub(crate) fn shard_on(self, blob: u128, drive: usize) -> Option<usize> {
         let rotation = self.drive_of(blob, 0);
-        (drive + self.drives() - rotation) % self.drives()
+        let shard = (drive + self.drives() - rotation) % self.drives();
+        (shard < self.shards()).then_some(shard)
+    }
+
+    /// The drives that have a shard.
+    pub(crate) fn holders(self, blob: u128) -> DriveMask {
+        let mut holders = DriveMask::default();
+        for shard in 0..self.shards() {
+            holders.insert(self.drive_of(blob, shard));
+        }
+        holders
     }
 }
 
@@ -160,15 +213,37 @@ mod tests {
 
     #[test]
     fn every_shard_of_an_object_has_a_drive_of_its_own() {
-        let spread = spread(4, 2).unwrap();
-        for blob in [0, 1, 5, 6, u128::MAX] {
-            let mut drives = DriveMask::default();
-            for shard in 0..6 {
-                let drive = spread.drive_of(blob, shard);
-                assert_eq!(spread.shard_on(blob, drive), shard);
-                drives.insert(drive);
+        for (data, parity, drives) in [(4, 2, 6), (2, 1, 6), (1, 0, 6), (3, 2, 6), (2, 2, 32)] {
+            let spread = Spread::within(Geometry { data, parity }, drives).unwrap();
+            for blob in [0, 1, 5, 6, u128::MAX] {
+                for shard in 0..spread.shards() {
+                    let drive = spread.drive_of(blob, shard);
+                    assert_eq!(spread.shard_on(blob, drive), Some(shard));
+                }
+                let holders = spread.holders(blob);
+                assert_eq!(holders.count(), spread.shards());
+                for drive in (0..drives).filter(|drive| !holders.has(*drive)) {
+                    assert_eq!(spread.shard_on(blob, drive), None);
+                }
             }
-            assert_eq!(drives.count(), 6);
+        }
+    }
+
+    #[test]
+    fn what_is_acknowledged_has_its_data_quorum_whichever_drives_confirm() {
+        for own in [(1, 0), (1, 1), (2, 1), (2, 2), (4, 2), (8, 4), (16, 4)] {
+            let own = spread(own.0, own.1).unwrap();
+            assert!(own.shards_in_log(own), "{own:?}");
+            let late = own.drives() - own.record_quorum();
+            for (data, parity) in (1..=8).flat_map(|k| (0..=4).map(move |m| (k, m))) {
+                let Some(other) = Spread::within(Geometry { data, parity }, own.drives()) else {
+                    continue;
+                };
+                assert!(other.copies(own) > late, "{other:?} in {own:?}");
+                let shards = other.shards().saturating_sub(late);
+                let enough = shards >= other.data_quorum();
+                assert_eq!(other.shards_in_log(own), enough, "{other:?} in {own:?}");
+            }
         }
     }
 }

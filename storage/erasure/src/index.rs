@@ -9,14 +9,16 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot as Instant,
+};
 use storage::{Error, Result};
 
 use crate::wire::{Malformed, Reader, Writer};
 
 /// A change of what the index keeps must change this, so that an old index is rebuilt.
-const VERSION: u32 = 2;
-const SPACES: usize = 8;
+const VERSION: u32 = 3;
+const SPACES: usize = 10;
 /// What was there in the place of what is only shown.
 const SHOWN: &[u8] = b"shown";
 const MEMTABLE_LEN: u64 = 32 << 20;
@@ -26,9 +28,16 @@ pub(crate) enum Space {
     /// Up to where the index is complete.
     Meta,
     Buckets,
-    /// The current version of each key: what a listing needs.
+    /// How much is in each bucket.
+    Usage,
+    /// The current version of each key, where it is not a delete marker: what a
+    /// listing needs.
     Current,
-    /// All versions, whole.
+    /// All other versions, the newest first: what a listing needs. A delete
+    /// marker is here even where it is the newest, so that a listing of objects
+    /// does not meet it.
+    Past,
+    /// All versions by their names, whole.
     Versions,
     Uploads,
     Parts,
@@ -42,7 +51,9 @@ pub(crate) enum Space {
 const NAMES: [(Space, &str); SPACES] = [
     (Space::Meta, "meta"),
     (Space::Buckets, "buckets"),
+    (Space::Usage, "usage"),
     (Space::Current, "current"),
+    (Space::Past, "past"),
     (Space::Versions, "versions"),
     (Space::Uploads, "uploads"),
     (Space::Parts, "parts"),
@@ -68,12 +79,21 @@ pub(crate) struct Index {
     /// Its presence makes the next start build the index anew.
     distrust: PathBuf,
     distrusted: AtomicBool,
+    /// Entries that were read.
+    #[cfg(test)]
+    pub(crate) touched: std::sync::atomic::AtomicU64,
 }
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Index").finish_non_exhaustive()
     }
+}
+
+/// The index as it was at one moment.
+pub(crate) struct Snapshot<'a> {
+    index: &'a Index,
+    instant: Instant,
 }
 
 /// Changes that become visible together.
@@ -164,6 +184,8 @@ impl Index {
             deployment,
             distrust: path.join("rebuild"),
             distrusted: AtomicBool::new(false),
+            #[cfg(test)]
+            touched: std::sync::atomic::AtomicU64::new(0),
         })
     }
 
@@ -217,6 +239,13 @@ impl Index {
         self.space(space)
             .range::<Vec<u8>, _>(bounds)
             .map(|entry| self.checked(entry.into_inner()))
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            index: self,
+            instant: self.database.snapshot(),
+        }
     }
 
     pub(crate) fn last(&self, space: Space) -> Result<Option<(Slice, Slice)>> {
@@ -302,6 +331,40 @@ impl Index {
     }
 }
 
+impl Snapshot<'_> {
+    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+        self.note_touch();
+        let space = self.index.space(space);
+        self.index.checked(self.instant.get(space, key))
+    }
+
+    /// The entries within bounds, by key. None where they begin behind their end.
+    pub(crate) fn range(
+        &self,
+        space: Space,
+        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    ) -> impl Iterator<Item = Result<(Slice, Slice)>> + '_ {
+        let empty = match &bounds {
+            (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end)) => start >= end,
+            _ => false,
+        };
+        let space = self.index.space(space);
+        let entries = (!empty).then(|| {
+            self.instant
+                .range::<Vec<u8>, (Bound<_>, Bound<_>)>(space, bounds)
+        });
+        entries.into_iter().flatten().map(|entry| {
+            self.note_touch();
+            self.index.checked(entry.into_inner())
+        })
+    }
+
+    fn note_touch(&self) {
+        #[cfg(test)]
+        self.index.touched.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -345,21 +408,26 @@ impl View<'_> {
         Ok(entries.into_iter().collect())
     }
 
-    pub(crate) fn any_below(&self, space: Space, prefix: &[u8]) -> Result<bool> {
-        if self
+    /// The first entry below a prefix.
+    pub(crate) fn first_below(
+        &self,
+        space: Space,
+        prefix: &[u8],
+    ) -> Result<Option<(Vec<u8>, Slice)>> {
+        let changed = self
             .changed_below(space, prefix)
-            .any(|(_, value)| value.is_some())
-        {
-            return Ok(true);
-        }
-        // Each entry that is passed over here is a removal of this batch.
+            .find_map(|(key, value)| Some((key, value?)));
+        // Each entry that is passed over here is a change of this batch.
         for entry in self.index.range(space, bounds_below(prefix)) {
-            let (key, _) = entry?;
+            let (key, value) = entry?;
+            if changed.is_some_and(|(first, _)| *first < *key) {
+                break;
+            }
             if !self.batch.0.contains_key(&(space, key.to_vec())) {
-                return Ok(true);
+                return Ok(Some((key.to_vec(), value)));
             }
         }
-        Ok(false)
+        Ok(changed.map(|(key, value)| (key.to_vec(), Slice::from(value.as_slice()))))
     }
 
     fn changed_below<'b>(

@@ -22,8 +22,13 @@ pub(crate) fn within(bucket: &BucketName) -> Vec<u8> {
 }
 
 pub(crate) fn current(bucket: &BucketName, key: &ObjectKey) -> Vec<u8> {
+    current_below(bucket, key.as_str())
+}
+
+/// How the names of the current versions begin of all keys that begin with a text.
+pub(crate) fn current_below(bucket: &BucketName, text: &str) -> Vec<u8> {
     let mut out = within(bucket);
-    out.extend_from_slice(key.as_str().as_bytes());
+    out.extend_from_slice(text.as_bytes());
     out
 }
 
@@ -58,6 +63,14 @@ pub(crate) fn version(bucket: &BucketName, key: &ObjectKey, version: VersionId) 
     out
 }
 
+/// The later versions of a key come first. Of a version, and of the null
+/// version at its time.
+pub(crate) fn past(bucket: &BucketName, key: &ObjectKey, id: u128) -> Vec<u8> {
+    let mut out = of_key(bucket, key);
+    out.extend_from_slice(&(!id).to_be_bytes());
+    out
+}
+
 pub(crate) fn upload(bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Vec<u8> {
     let mut out = of_key(bucket, key);
     out.extend_from_slice(&id.0.to_be_bytes());
@@ -88,6 +101,18 @@ pub(crate) fn reference(set: u16, extent: &Extent, user: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_past_versions_are_ordered_by_key_and_then_by_age() {
+        let bucket = BucketName::parse("bucket").unwrap();
+        let mut names = Vec::new();
+        for key in ["a", "a\0", "a\0b", "a\u{1}", "ab"] {
+            for id in [u128::MAX, 1 << 64, 1, 0] {
+                names.push(past(&bucket, &ObjectKey::parse(key).unwrap(), id));
+            }
+        }
+        assert!(names.is_sorted());
+    }
 
     #[test]
     fn the_names_of_uploads_are_ordered_by_key_and_then_by_id() {

@@ -39,6 +39,14 @@ pub(crate) struct Location {
     pub(crate) pieces: Vec<Piece>,
 }
 
+impl Location {
+    /// Of the bytes that are there.
+    pub(crate) fn length(&self) -> u64 {
+        let sizes = self.pieces.iter().map(|piece| piece.size);
+        sizes.fold(0, u64::saturating_add)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
     /// Names the bytes: every cell is sealed with it.

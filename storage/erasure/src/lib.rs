@@ -6,7 +6,7 @@
 //!
 //! Pure: `geometry`, `codec`, `layout`, `frame`, `record`, `seal`,
 //! `change`. On the drives: `drive`, `disk`, `format`, `bulk`, `log`.
-//! On the index: `index` (which alone knows fjall), `apply`, `list`. The
+//! On the index: `index` (which alone knows fjall), `apply`, `lookup`, `list`. The
 //! life of a byte: `sink`, `patience`, `commit`, `read`; of a store: `open`,
 //! `replay`, `engine`.
 
@@ -26,6 +26,7 @@ mod keys;
 mod layout;
 mod list;
 mod log;
+mod lookup;
 mod open;
 mod patience;
 mod random;

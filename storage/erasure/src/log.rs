@@ -247,13 +247,14 @@ impl DriveLog {
         let id = self.id;
         let shard = header.spread.shard_on(header.blob, self.position);
         let sealed = self.bytes(position, u64::from(header.payload_len))?;
-        let whole = [u8::try_from(shard).ok()?, COPY].iter().any(|shard| {
+        let shard = shard.and_then(|shard| u8::try_from(shard).ok());
+        let whole = shard.into_iter().chain([COPY]).any(|shard| {
             let place = Place {
                 drive: id,
                 file,
                 offset,
                 blob: header.blob,
-                shard: *shard,
+                shard,
             };
             place.verify(sealed)
         });

@@ -76,13 +76,14 @@ impl Patience {
 }
 
 impl Set {
-    /// Does one thing with each drive. One that is late is fenced.
+    /// Does one thing with each drive, `enough` of which must succeed. One that
+    /// is late is fenced.
     pub(crate) async fn in_time<T>(
         &self,
         patience: Patience,
+        enough: usize,
         acts: impl IntoIterator<Item = (usize, impl Future<Output = Result<T, WriteFailure>>)>,
     ) -> Vec<(usize, Result<T, WriteFailure>)> {
-        let enough = self.spread.data_quorum();
         let Gathered { mut outcomes, late } = patience.gather(enough, acts).await;
         for drive in late {
             if let Some(Some(disk)) = self.disks.get(drive) {

@@ -12,8 +12,9 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use storage::{ByteStream, Error, Locator, Result};
 use tokio::time::{Instant, timeout};
 
+use crate::codec::Codec;
 use crate::disk::{CellRef, ReadFailure};
-use crate::geometry::DriveMask;
+use crate::geometry::{DriveMask, Spread};
 use crate::layout::{Location, Source, Step, Steps};
 use crate::seal::COPY;
 use crate::set::Set;
@@ -34,7 +35,8 @@ pub(crate) async fn read(
     let location: &Arc<Location> = locator
         .get()
         .ok_or_else(|| Error::Io(std::io::Error::other("an entry of a listing has no bytes")))?;
-    if location.set != set.number || location.spread != set.spread {
+    let spread = location.spread;
+    if location.set != set.number || spread.drives() != set.spread.drives() {
         return Err(Error::Damaged(
             "the object is of another set of drives".into(),
         ));
@@ -43,11 +45,15 @@ pub(crate) async fn read(
     let Some(steps) = Steps::new(locator, range).filter(|_| left > 0) else {
         return Ok(Box::pin(stream::empty()));
     };
-    let set = set.clone();
+    let reader = Arc::new(Reader {
+        codec: set.codec(spread),
+        set: set.clone(),
+        spread,
+    });
     let steps = stream::iter(steps)
         .map(move |step| {
-            let set = set.clone();
-            async move { read_step(&set, &step).await }
+            let reader = reader.clone();
+            async move { reader.read_step(&step).await }
         })
         .buffered(STEPS_MAX);
     let mut reading = Reading {
@@ -89,120 +95,132 @@ impl<S: stream::Stream<Item = Result<Vec<Bytes>>> + Unpin> Reading<S> {
     }
 }
 
-async fn read_step(set: &Set, step: &Step) -> Result<Vec<Bytes>> {
-    match step.source {
-        Source::Copies(holders) => read_copy(set, step, holders).await,
-        Source::Cells => read_cells(set, step).await,
-    }
+/// Reads the pieces of one object.
+struct Reader {
+    set: Arc<Set>,
+    spread: Spread,
+    codec: Arc<Codec>,
 }
 
-async fn read_copy(set: &Set, step: &Step, holders: DriveMask) -> Result<Vec<Bytes>> {
-    let mut damaged = 0;
-    for turn in 0..set.spread.drives() {
-        let drive = set.spread.drive_of(step.blob, turn);
-        if !holders.has(drive) {
-            continue;
-        }
-        let cell = CellRef {
-            file: step.file,
-            offset: step.offset,
-            length: step.data_len,
-            blob: step.blob,
-            shard: COPY,
-        };
-        let read = timeout(LATE_AFTER * 5, read_cell(set, drive, cell)).await;
-        match read.unwrap_or(Err(ReadFailure::Absent)) {
-            Ok(copy) => return slice(&copy, step.wanted.clone()).map(|part| vec![part]),
-            Err(ReadFailure::Damaged) => damaged += 1,
-            Err(ReadFailure::Absent) => {}
+impl Reader {
+    async fn read_step(&self, step: &Step) -> Result<Vec<Bytes>> {
+        match step.source {
+            Source::Copies(holders) => self.read_copy(step, holders).await,
+            Source::Cells => self.read_cells(step).await,
         }
     }
-    Err(lost(0, 1, damaged, holders.count()))
-}
 
-async fn read_cells(set: &Set, step: &Step) -> Result<Vec<Bytes>> {
-    let (k, n) = (set.spread.k, set.spread.drives());
-    let length = set.codec.cell_len(step.data_len);
-    let contradiction = || Error::Damaged("a stripe without data".into());
-    let first = step
-        .wanted
-        .start
-        .checked_div(length)
-        .ok_or_else(contradiction)?;
-    let last = step.wanted.end.saturating_sub(1) / length;
-    let mut cells: Vec<Option<Bytes>> = vec![None; n];
-    let mut damaged = 0;
-    let read = |shard: usize| async move {
-        let cell = CellRef {
-            file: step.file,
-            offset: step.offset,
-            length,
-            blob: step.blob,
-            shard: u8::try_from(shard).expect("a set has at most 32 drives"),
-        };
-        let drive = set.spread.drive_of(step.blob, shard);
-        (shard, read_cell(set, drive, cell).await)
-    };
-    // First the data that is wanted, then of the others as many as are missing
-    // or late.
-    let last = last.min(k - 1);
-    let mut others = (0..n).filter(|shard| !(first..=last).contains(shard));
-    let mut reads: FuturesUnordered<_> = (first..=last).map(read).collect();
-    let mut late = 0;
-    let deadline = Instant::now() + READ_TIMEOUT;
-    loop {
-        let wanted = cells.get(first..=last).unwrap_or_default();
-        let have = cells.iter().flatten().count();
-        if wanted.iter().all(Option::is_some) || have >= k {
-            break;
-        }
-        match timeout(LATE_AFTER, reads.next()).await {
-            Ok(Some((shard, Ok(cell)))) => {
-                if let Some(slot) = cells.get_mut(shard) {
-                    *slot = Some(cell);
-                }
+    async fn read_copy(&self, step: &Step, holders: DriveMask) -> Result<Vec<Bytes>> {
+        let mut damaged = 0;
+        for turn in 0..self.spread.drives() {
+            let drive = self.spread.drive_of(step.blob, turn);
+            if !holders.has(drive) {
                 continue;
             }
-            Ok(Some((_, Err(failure)))) => damaged += usize::from(failure == ReadFailure::Damaged),
-            Ok(None) => {}
-            Err(_) if Instant::now() < deadline => late = reads.len(),
-            Err(_) => return Err(lost(have, k, damaged, n)),
+            let cell = CellRef {
+                file: step.file,
+                offset: step.offset,
+                length: step.data_len,
+                blob: step.blob,
+                shard: COPY,
+            };
+            let read = timeout(LATE_AFTER * 5, self.read_cell(drive, cell)).await;
+            match read.unwrap_or(Err(ReadFailure::Absent)) {
+                Ok(copy) => return slice(&copy, step.wanted.clone()).map(|part| vec![part]),
+                Err(ReadFailure::Damaged) => damaged += 1,
+                Err(ReadFailure::Absent) => {}
+            }
         }
-        late = late.min(reads.len());
-        let missing = k.saturating_sub(have + reads.len() - late);
-        reads.extend(others.by_ref().take(missing).map(read));
-        if reads.is_empty() {
-            return Err(lost(have, k, damaged, n));
-        }
+        Err(lost(0, 1, damaged, holders.count()))
     }
-    drop(reads);
-    let wanted = cells.get(first..=last).unwrap_or_default();
-    if wanted.iter().any(Option::is_none) {
-        metrics::counter!("sluice_stripes_restored_total").increment(1);
-        set.codec
-            .restore(&mut cells)
-            .map_err(|_| Error::Damaged("cells of different lengths".into()))?;
-    }
-    let mut chunks = Vec::with_capacity(last + 1 - first);
-    for (shard, cell) in cells.iter().enumerate().take(last + 1).skip(first) {
-        let start = shard * length;
-        let from = step.wanted.start.saturating_sub(start);
-        let to = (step.wanted.end - start).min(length);
-        let cell = cell.as_ref().ok_or_else(contradiction)?;
-        chunks.push(slice(cell, from..to)?);
-    }
-    Ok(chunks)
-}
 
-async fn read_cell(set: &Set, drive: usize, cell: CellRef) -> Result<Bytes, ReadFailure> {
-    let Some(Some(disk)) = set.disks.get(drive) else {
-        return Err(ReadFailure::Absent);
-    };
-    let outcome = disk.read(cell).await;
-    if outcome.is_err() {
-        set.note_repair(&cell, drive);
+    async fn read_cells(&self, step: &Step) -> Result<Vec<Bytes>> {
+        let (k, n) = (self.spread.k, self.spread.shards());
+        let length = self.codec.cell_len(step.data_len);
+        let contradiction = || Error::Damaged("a stripe without data".into());
+        let first = step
+            .wanted
+            .start
+            .checked_div(length)
+            .ok_or_else(contradiction)?;
+        let last = step.wanted.end.saturating_sub(1) / length;
+        let mut cells: Vec<Option<Bytes>> = vec![None; n];
+        let mut damaged = 0;
+        let read = |shard: usize| async move {
+            let cell = CellRef {
+                file: step.file,
+                offset: step.offset,
+                length,
+                blob: step.blob,
+                shard: u8::try_from(shard).expect("a set has at most 32 drives"),
+            };
+            let drive = self.spread.drive_of(step.blob, shard);
+            (shard, self.read_cell(drive, cell).await)
+        };
+        // First the data that is wanted, then of the others as many as are missing
+        // or late.
+        let last = last.min(k - 1);
+        let mut others = (0..n).filter(|shard| !(first..=last).contains(shard));
+        let mut reads: FuturesUnordered<_> = (first..=last).map(read).collect();
+        let mut late = 0;
+        let deadline = Instant::now() + READ_TIMEOUT;
+        loop {
+            let wanted = cells.get(first..=last).unwrap_or_default();
+            let have = cells.iter().flatten().count();
+            if wanted.iter().all(Option::is_some) || have >= k {
+                break;
+            }
+            match timeout(LATE_AFTER, reads.next()).await {
+                Ok(Some((shard, Ok(cell)))) => {
+                    if let Some(slot) = cells.get_mut(shard) {
+                        *slot = Some(cell);
+                    }
+                    continue;
+                }
+                Ok(Some((_, Err(failure)))) => {
+                    damaged += usize::from(failure == ReadFailure::Damaged)
+                }
+                Ok(None) => {}
+                Err(_) if Instant::now() < deadline => late = reads.len(),
+                Err(_) => return Err(lost(have, k, damaged, n)),
+            }
+            late = late.min(reads.len());
+            let missing = k.saturating_sub(have + reads.len() - late);
+            reads.extend(others.by_ref().take(missing).map(read));
+            if reads.is_empty() {
+                return Err(lost(have, k, damaged, n));
+            }
+        }
+        drop(reads);
+        let wanted = cells.get(first..=last).unwrap_or_default();
+        if wanted.iter().any(Option::is_none) {
+            metrics::counter!("sluice_stripes_restored_total").increment(1);
+            self.codec
+                .restore(&mut cells)
+                .map_err(|_| Error::Damaged("cells of different lengths".into()))?;
+        }
+        let mut chunks = Vec::with_capacity(last + 1 - first);
+        for (shard, cell) in cells.iter().enumerate().take(last + 1).skip(first) {
+            let start = shard * length;
+            let from = step.wanted.start.saturating_sub(start);
+            let to = (step.wanted.end - start).min(length);
+            let cell = cell.as_ref().ok_or_else(contradiction)?;
+            chunks.push(slice(cell, from..to)?);
+        }
+        Ok(chunks)
     }
-    outcome
+
+    async fn read_cell(&self, drive: usize, cell: CellRef) -> Result<Bytes, ReadFailure> {
+        let Some(Some(disk)) = self.set.disks.get(drive) else {
+            return Err(ReadFailure::Absent);
+        };
+        let outcome = disk.read(cell).await;
+        match &outcome {
+            Ok(cell) => self.set.count_read(cell.len()),
+            Err(_) => self.set.note_repair(&cell, drive),
+        }
+        outcome
+    }
 }
 
 fn slice(cell: &Bytes, range: Range<usize>) -> Result<Bytes> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::{
-    Bucket, BucketName, Documents, Geometry, Locator, Metadata, Object, ObjectKey, Part,
-    PartNumber, Timestamp, Upload, UploadId, UploadedPart, VersionId, Versioning,
+    Bucket, BucketName, Documents, Geometry, Locator, Marker, Metadata, Object, ObjectKey, Part,
+    PartNumber, Placement, Timestamp, Upload, UploadId, UploadedPart, Usage, VersionId, Versioning,
 };
 
 use crate::geometry::{DriveMask, Spread};
@@ -23,16 +23,19 @@ pub(crate) enum Record {
     },
     Bucket(Bucket),
     BucketGone(BucketName),
-    Object {
+    /// Takes the place of the version that has its name, if there is one.
+    Version {
         bucket: BucketName,
-        object: Object,
-        /// The upload that ends with this object.
+        version: Version,
+        /// The upload that ends with it.
         upload: Option<UploadId>,
     },
-    ObjectGone {
+    VersionGone {
         bucket: BucketName,
         key: ObjectKey,
         version: VersionId,
+        /// It was a delete marker.
+        marker: bool,
     },
     Upload {
         bucket: BucketName,
@@ -51,6 +54,61 @@ pub(crate) enum Record {
     },
 }
 
+/// A delete marker, with its place among the versions of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredMarker {
+    pub(crate) marker: Marker,
+    /// Of two versions of one key the later one has the greater id.
+    pub(crate) id: u128,
+}
+
+/// A version of a key.
+#[derive(Debug, Clone)]
+pub(crate) enum Version {
+    Object(Object),
+    Marker(StoredMarker),
+}
+
+impl Version {
+    pub(crate) fn id(&self) -> u128 {
+        match self {
+            Self::Object(object) => object.id,
+            Self::Marker(stored) => stored.id,
+        }
+    }
+
+    pub(crate) fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Object(object) => &object.key,
+            Self::Marker(stored) => &stored.marker.key,
+        }
+    }
+
+    pub(crate) fn name(&self) -> VersionId {
+        match self {
+            Self::Object(object) => object.version,
+            Self::Marker(stored) => stored.marker.version,
+        }
+    }
+
+    pub(crate) fn location(&self) -> Option<&Arc<Location>> {
+        match self {
+            Self::Object(object) => location_of(object),
+            Self::Marker(_) => None,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        match self {
+            Self::Object(object) => Usage {
+                bytes: object.size,
+                objects: 1,
+            },
+            Self::Marker(_) => Usage::default(),
+        }
+    }
+}
+
 /// A part of an upload, with the place of its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredPart {
@@ -58,16 +116,26 @@ pub(crate) struct StoredPart {
     pub(crate) location: Arc<Location>,
 }
 
+impl StoredPart {
+    /// What is stored, not what was said of it.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            bytes: self.location.length(),
+            objects: 0,
+        }
+    }
+}
+
 impl Record {
     /// Where the bytes are that the record speaks of.
     pub(crate) fn location(&self) -> Option<&Arc<Location>> {
         match self {
-            Self::Object { object, .. } => location_of(object),
+            Self::Version { version, .. } => version.location(),
             Self::Part { part, .. } => Some(&part.location),
             Self::Epoch { .. }
             | Self::Bucket(_)
             | Self::BucketGone(_)
-            | Self::ObjectGone { .. }
+            | Self::VersionGone { .. }
             | Self::Upload { .. }
             | Self::UploadGone { .. } => None,
         }
@@ -88,26 +156,28 @@ impl Record {
                 out.u8(2);
                 out.text(name.as_str());
             }
-            Self::Object {
+            Self::Version {
                 bucket,
-                object,
+                version,
                 upload,
             } => {
                 out.u8(3);
                 out.text(bucket.as_str());
                 out.u8(u8::from(upload.is_some()));
                 out.u128(upload.map_or(0, |id| id.0));
-                put_object(&mut out, object);
+                put_version(&mut out, version);
             }
-            Self::ObjectGone {
+            Self::VersionGone {
                 bucket,
                 key,
                 version,
+                marker,
             } => {
                 out.u8(4);
                 out.text(bucket.as_str());
                 out.text(key.as_str());
-                put_version(&mut out, *version);
+                put_version_id(&mut out, *version);
+                out.u8(u8::from(*marker));
             }
             Self::Upload { bucket, upload } => {
                 out.u8(5);
@@ -146,16 +216,17 @@ impl Record {
                 let bucket = bucket_name(&mut input)?;
                 let completes = input.u8()? == 1;
                 let id = UploadId(input.u128()?);
-                Self::Object {
+                Self::Version {
                     bucket,
                     upload: completes.then_some(id),
-                    object: object(&mut input)?,
+                    version: version(&mut input)?,
                 }
             }
-            4 => Self::ObjectGone {
+            4 => Self::VersionGone {
                 bucket: bucket_name(&mut input)?,
                 key: key(&mut input)?,
-                version: version(&mut input)?,
+                version: version_id(&mut input)?,
+                marker: input.u8()? == 1,
             },
             5 => Self::Upload {
                 bucket: bucket_name(&mut input)?,
@@ -203,7 +274,9 @@ macro_rules! whole {
 // What the index keeps is spelled like the record that it comes from.
 whole! {
     encode_bucket, decode_bucket: Bucket = put_bucket, bucket;
-    encode_object, decode_object: Object = put_object, object;
+    encode_version, decode_version: Version = put_version, version;
+    encode_past, decode_past: Version = put_past, past;
+    encode_usage, decode_usage: Usage = put_usage, usage;
     encode_summary, decode_summary: Object = put_summary, summary;
     encode_upload, decode_upload: Upload = put_upload, upload;
     encode_part, decode_part: StoredPart = put_part, part;
@@ -219,6 +292,7 @@ fn put_bucket(out: &mut Writer, bucket: &Bucket) {
         Versioning::Enabled => 1,
         Versioning::Suspended => 2,
     });
+    put_placement(out, &bucket.placement);
     put_documents(out, &bucket.documents);
 }
 
@@ -234,15 +308,155 @@ fn bucket(input: &mut Reader<'_>) -> Result<Bucket, Malformed> {
             2 => Versioning::Suspended,
             _ => return Err(Malformed),
         },
+        placement: placement(input)?,
         documents: documents(input)?,
     })
+}
+
+fn put_placement(out: &mut Writer, placement: &Placement) {
+    for text in [&placement.template, &placement.location] {
+        out.u8(u8::from(text.is_some()));
+        out.text(text.as_deref().unwrap_or_default());
+    }
+    out.u8(placement.geometry.data);
+    out.u8(placement.geometry.parity);
+    out.u8(u8::from(placement.quota.is_some()));
+    out.u64(placement.quota.unwrap_or_default());
+}
+
+fn placement(input: &mut Reader<'_>) -> Result<Placement, Malformed> {
+    let mut text = || {
+        let there = input.u8()? == 1;
+        let text = input.text()?;
+        Ok::<_, Malformed>(there.then(|| text.to_owned()))
+    };
+    let (template, location) = (text()?, text()?);
+    let geometry = Geometry {
+        data: input.u8()?,
+        parity: input.u8()?,
+    };
+    let limited = input.u8()? == 1;
+    let quota = input.u64()?;
+    Ok(Placement {
+        template,
+        location,
+        geometry,
+        quota: limited.then_some(quota),
+    })
+}
+
+fn put_usage(out: &mut Writer, usage: &Usage) {
+    out.u64(usage.bytes);
+    out.u64(usage.objects);
+}
+
+fn usage(input: &mut Reader<'_>) -> Result<Usage, Malformed> {
+    Ok(Usage {
+        bytes: input.u64()?,
+        objects: input.u64()?,
+    })
+}
+
+const OBJECT: u8 = 0;
+const MARKER: u8 = 1;
+
+fn put_version(out: &mut Writer, version: &Version) {
+    match version {
+        Version::Object(object) => {
+            out.u8(OBJECT);
+            put_object(out, object);
+        }
+        Version::Marker(marker) => {
+            out.u8(MARKER);
+            put_marker(out, marker);
+        }
+    }
+}
+
+fn version(input: &mut Reader<'_>) -> Result<Version, Malformed> {
+    Ok(match input.u8()? {
+        OBJECT => Version::Object(object(input)?),
+        MARKER => Version::Marker(marker(input)?),
+        _ => return Err(Malformed),
+    })
+}
+
+/// What a listing shows of a version.
+fn put_past(out: &mut Writer, version: &Version) {
+    match version {
+        Version::Object(object) => {
+            out.u8(OBJECT);
+            put_summary(out, object);
+        }
+        Version::Marker(marker) => {
+            out.u8(MARKER);
+            put_marker(out, marker);
+        }
+    }
+}
+
+fn past(input: &mut Reader<'_>) -> Result<Version, Malformed> {
+    Ok(match input.u8()? {
+        OBJECT => Version::Object(summary(input)?),
+        MARKER => Version::Marker(marker(input)?),
+        _ => return Err(Malformed),
+    })
+}
+
+/// A summary as a past version is spelled.
+pub(crate) fn past_of_summary(summary: &[u8]) -> Vec<u8> {
+    let mut past = Vec::with_capacity(1 + summary.len());
+    past.push(OBJECT);
+    past.extend_from_slice(summary);
+    past
+}
+
+/// The summary in the spelling of a past version, if that is an object.
+pub(crate) fn summary_of_past(past: &[u8]) -> Option<&[u8]> {
+    past.strip_prefix(&[OBJECT])
+}
+
+/// The name at the beginning of a summary.
+pub(crate) fn name_of_summary(summary: &[u8]) -> Result<VersionId, Malformed> {
+    let mut input = Reader::new(summary);
+    key(&mut input)?;
+    version_id(&mut input)
+}
+
+/// The id that follows it.
+pub(crate) fn id_of_summary(summary: &[u8]) -> Result<u128, Malformed> {
+    let mut input = Reader::new(summary);
+    key(&mut input)?;
+    version_id(&mut input)?;
+    input.u128()
+}
+
+fn put_marker(out: &mut Writer, stored: &StoredMarker) {
+    let StoredMarker { marker, id } = stored;
+    out.text(marker.key.as_str());
+    put_version_id(out, marker.version);
+    out.u128(*id);
+    out.text(&marker.owner);
+    out.u64(marker.modified.0);
+}
+
+fn marker(input: &mut Reader<'_>) -> Result<StoredMarker, Malformed> {
+    let (key, version) = (key(input)?, version_id(input)?);
+    let id = input.u128()?;
+    let marker = Marker {
+        key,
+        version,
+        owner: input.text()?.to_owned(),
+        modified: Timestamp(input.u64()?),
+    };
+    Ok(StoredMarker { marker, id })
 }
 
 /// What a listing shows of an object: all but its parts and its place, which
 /// are what makes records large.
 fn put_summary(out: &mut Writer, object: &Object) {
     out.text(object.key.as_str());
-    put_version(out, object.version);
+    put_version_id(out, object.version);
     out.u128(object.id);
     out.text(&object.owner);
     out.u64(object.size);
@@ -255,7 +469,7 @@ fn put_summary(out: &mut Writer, object: &Object) {
 fn summary(input: &mut Reader<'_>) -> Result<Object, Malformed> {
     Ok(Object {
         key: key(input)?,
-        version: version(input)?,
+        version: version_id(input)?,
         id: input.u128()?,
         owner: input.text()?.to_owned(),
         size: input.u64()?,
@@ -349,6 +563,7 @@ pub(crate) fn put_location(out: &mut Writer, location: &Location) {
     let geometry = location.spread.geometry();
     out.u8(geometry.data);
     out.u8(geometry.parity);
+    out.u8(u8::try_from(location.spread.drives()).expect("a set has at most 32 drives"));
     out.count(location.pieces.len());
     for piece in &location.pieces {
         out.u128(piece.blob);
@@ -385,7 +600,8 @@ pub(crate) fn location(input: &mut Reader<'_>) -> Result<Location, Malformed> {
         data: input.u8()?,
         parity: input.u8()?,
     };
-    let spread = Spread::new(geometry).ok_or(Malformed)?;
+    let drives = usize::from(input.u8()?);
+    let spread = Spread::within(geometry, drives).ok_or(Malformed)?;
     let pieces = input.count()?;
     let pieces = (0..pieces)
         .map(|_| {
@@ -467,7 +683,7 @@ fn documents(input: &mut Reader<'_>) -> Result<Documents, Malformed> {
         .collect()
 }
 
-fn put_version(out: &mut Writer, version: VersionId) {
+fn put_version_id(out: &mut Writer, version: VersionId) {
     match version {
         VersionId::Null => out.u8(0),
         VersionId::Id(id) => {
@@ -477,7 +693,7 @@ fn put_version(out: &mut Writer, version: VersionId) {
     }
 }
 
-fn version(input: &mut Reader<'_>) -> Result<VersionId, Malformed> {
+fn version_id(input: &mut Reader<'_>) -> Result<VersionId, Malformed> {
     match input.u8()? {
         0 => Ok(VersionId::Null),
         1 => Ok(VersionId::Id(input.u128()?)),
@@ -554,7 +770,7 @@ mod tests {
         });
         proptest::collection::vec(piece, 0..4).prop_map(|pieces| Location {
             set: 0,
-            spread: Spread::new(Geometry { data: 4, parity: 2 }).unwrap(),
+            spread: Spread::within(Geometry { data: 4, parity: 2 }, 8).unwrap(),
             pieces,
         })
     }
@@ -567,7 +783,7 @@ mod tests {
             (some_metadata(), some_documents(), parts, some_location()),
             any::<Option<u128>>(),
         );
-        let object = object.prop_map(|(names, rest, upload)| {
+        let version = object.prop_map(|(names, rest, upload)| {
             let (bucket, key, owner, etag, size) = names;
             let (metadata, documents, parts, location) = rest;
             let part = |(number, size, metadata)| Part {
@@ -575,9 +791,9 @@ mod tests {
                 size,
                 metadata,
             };
-            Record::Object {
+            Record::Version {
                 bucket,
-                object: Object {
+                version: Version::Object(Object {
                     key,
                     version: VersionId::Null,
                     id: u128::from(size) << 7,
@@ -589,28 +805,66 @@ mod tests {
                     documents,
                     parts: parts.into_iter().map(part).collect(),
                     location: Locator::new(Arc::new(location)),
-                },
+                }),
                 upload: upload.map(UploadId),
             }
         });
-        let bucket = (some_bucket(), text(), some_documents(), any::<u64>());
+        let placement = (
+            any::<(Option<u64>, u8, u8)>(),
+            proptest::option::of(text()),
+            proptest::option::of(text()),
+        );
+        let placement = placement.prop_map(|((quota, data, parity), template, location)| {
+            let geometry = Geometry { data, parity };
+            Placement {
+                template,
+                location,
+                geometry,
+                quota,
+            }
+        });
+        let documents = some_documents();
+        let bucket = (some_bucket(), text(), documents, any::<u64>(), placement);
+        let marker = (some_bucket(), some_key(), any::<Option<u128>>(), text());
         prop_oneof![
-            object,
+            version,
+            marker.prop_map(|(bucket, key, id, owner)| {
+                let marker = Marker {
+                    key,
+                    version: id.map_or(VersionId::Null, VersionId::Id),
+                    owner,
+                    modified: Timestamp(7),
+                };
+                let id = id.unwrap_or(8);
+                Record::Version {
+                    bucket,
+                    version: Version::Marker(StoredMarker { marker, id }),
+                    upload: None,
+                }
+            }),
             any::<u64>().prop_map(|end| Record::Epoch { end }),
-            bucket.prop_map(|(name, owner, documents, created)| Record::Bucket(Bucket {
-                name,
-                id: u128::from(created) << 7,
-                owner,
-                created: Timestamp(created),
-                versioning: Versioning::Never,
-                documents,
-            })),
+            bucket.prop_map(|(name, owner, documents, created, placement)| {
+                Record::Bucket(Bucket {
+                    name,
+                    id: u128::from(created) << 7,
+                    owner,
+                    created: Timestamp(created),
+                    versioning: match created % 3 {
+                        0 => Versioning::Never,
+                        1 => Versioning::Enabled,
+                        _ => Versioning::Suspended,
+                    },
+                    placement,
+                    documents,
+                })
+            }),
             some_bucket().prop_map(Record::BucketGone),
             (some_bucket(), some_key(), any::<u128>()).prop_map(|(bucket, key, id)| {
-                Record::ObjectGone {
+                Record::VersionGone {
                     bucket,
                     key,
                     version: VersionId::Id(id),
+                    marker: id % 2 == 0,
                 }
             }),
             (some_bucket(), some_key(), any::<u128>()).prop_map(|(bucket, key, id)| {
@@ -645,7 +899,10 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Record::decode(&bytes);
-            let _ = decode_object(&bytes);
+            let _ = decode_version(&bytes);
+            let _ = decode_past(&bytes);
+            let _ = id_of_summary(&bytes);
+            let _ = decode_usage(&bytes);
             let _ = decode_summary(&bytes);
             let _ = decode_part(&bytes);
             let _ = decode_upload(&bytes);

@@ -199,7 +199,7 @@ impl Replay<'_> {
             // A drive confirms a record together with its payload.
             let complete = log.payloads(&found).complete.count();
             let acknowledged = complete + unavailable >= spread.record_quorum();
-            if !acknowledged && !is_complete(&found, &record, log, spread) {
+            if !acknowledged && !is_complete(&found, &record, log) {
                 // Records of one batch are durable together: if this one was
                 // not acknowledged, none behind it was.
                 tracing::info!(
@@ -209,7 +209,7 @@ impl Replay<'_> {
                 break;
             }
             if repair {
-                rewrite(&found, &record, log, sources, spread)?;
+                rewrite(&found, &record, log, sources)?;
                 self.apply(&found, &record)?;
             } else {
                 self.change(&record)?;
@@ -224,13 +224,13 @@ impl Replay<'_> {
 }
 
 /// Whether the bytes that a record brings with it can be read.
-fn is_complete(found: &Found, record: &Record, log: &mut Log, spread: Spread) -> bool {
+fn is_complete(found: &Found, record: &Record, log: &mut Log) -> bool {
     match own_payload(found, record) {
         None => true,
         Some(need) => {
             let need = match need {
                 Kept::Copies(_) => 1,
-                Kept::Shards => spread.k,
+                Kept::Shards => found.header.spread.k,
             };
             log.payloads(found).whole.count() >= need
         }
@@ -254,27 +254,18 @@ fn own_payload(found: &Found, record: &Record) -> Option<Kept> {
 }
 
 /// Writes a record to the drives that do not have it whole.
-fn rewrite(
-    found: &Found,
-    record: &Record,
-    log: &mut Log,
-    sources: &[Source],
-    spread: Spread,
-) -> Result<()> {
+fn rewrite(found: &Found, record: &Record, log: &mut Log, sources: &[Source]) -> Result<()> {
+    let spread = found.header.spread;
     let kept = own_payload(found, record);
     let whole = match &kept {
         None => found.copies,
-        Some(Kept::Shards) => log.payloads(found).whole,
-        Some(Kept::Copies(holders)) => {
+        Some(kept) => {
+            let holders = match kept {
+                Kept::Copies(holders) => *holders,
+                Kept::Shards => spread.holders(found.header.blob),
+            };
             let payloads = log.payloads(found).whole;
-            let mut whole = DriveMask::default();
-            for source in sources {
-                let complete = payloads.has(source.position) || !holders.has(source.position);
-                if found.copies.has(source.position) && complete {
-                    whole.insert(source.position);
-                }
-            }
-            whole
+            found.copies.without(holders.without(payloads))
         }
     };
     let lacking: Vec<&Source> = sources
@@ -295,16 +286,17 @@ fn rewrite(
                 })
                 .collect()
         }
-        Some(Kept::Shards) => restored_shards(found, log, spread),
+        Some(Kept::Shards) => restored_shards(found, log),
     };
     let header = found.header;
     let (file, offset) = log_place(header.position);
     for source in lacking {
         let payload = payloads.get(&source.position);
         let shard = match own_payload(found, record) {
-            Some(Kept::Shards) => {
-                u8::try_from(spread.shard_on(header.blob, source.position)).unwrap_or(COPY)
-            }
+            Some(Kept::Shards) => spread
+                .shard_on(header.blob, source.position)
+                .and_then(|shard| u8::try_from(shard).ok())
+                .unwrap_or(COPY),
             Some(Kept::Copies(_)) | None => COPY,
         };
         let mut bytes = Header {
@@ -340,8 +332,9 @@ fn whole_payload(found: &Found, log: &mut Log, sources: &[Source]) -> Option<Byt
 }
 
 /// All shards by drive, where enough of them are there.
-fn restored_shards(found: &Found, log: &mut Log, spread: Spread) -> BTreeMap<usize, Bytes> {
-    let mut cells: Vec<Option<Bytes>> = (0..spread.drives())
+fn restored_shards(found: &Found, log: &mut Log) -> BTreeMap<usize, Bytes> {
+    let spread = found.header.spread;
+    let mut cells: Vec<Option<Bytes>> = (0..spread.shards())
         .map(|shard| {
             let drive = spread.drive_of(found.header.blob, shard);
             log.payload(drive, &found.header).map(Bytes::from)

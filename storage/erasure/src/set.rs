@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storage::{DriveState, DriveStatus, Error};
+use storage::{DriveState, DriveStatus, Error, Geometry, Result, Traffic};
 
 use crate::codec::Codec;
 use crate::disk::{CellRef, Disk};
@@ -17,8 +17,10 @@ const REPAIRS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Set {
     pub(crate) number: u16,
+    /// By which the records are kept, and data where its bucket says nothing else.
     pub(crate) spread: Spread,
-    pub(crate) codec: Codec,
+    /// Those that were used, by spread.
+    codecs: Mutex<BTreeMap<Spread, Arc<Codec>>>,
     /// By position; `None` where the drive is missing.
     pub(crate) disks: Vec<Option<Arc<Disk>>>,
     pub(crate) names: Vec<String>,
@@ -29,6 +31,8 @@ pub(crate) struct Set {
     repairs: Mutex<BTreeMap<Vec<u8>, DriveMask>>,
     id_base: u128,
     id_next: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Set {
@@ -42,13 +46,61 @@ impl Set {
         Self {
             number,
             spread,
-            codec: Codec::new(spread),
+            codecs: Mutex::default(),
             disks,
             names,
             broken: AtomicBool::new(false),
             repairs: Mutex::default(),
             id_base,
             id_next: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        }
+    }
+
+    /// How the data of a bucket with this geometry is spread here.
+    pub(crate) fn spread_of(&self, geometry: Geometry) -> Result<Spread> {
+        let drives = self.spread.drives();
+        Spread::within(geometry, drives).ok_or(Error::GeometryUnsupported { geometry, drives })
+    }
+
+    pub(crate) fn codec(&self, spread: Spread) -> Arc<Codec> {
+        let mut codecs = self.codecs.lock().unwrap_or_else(PoisonError::into_inner);
+        let codec = codecs.entry(spread);
+        codec
+            .or_insert_with(|| Arc::new(Codec::new(spread)))
+            .clone()
+    }
+
+    /// A name for bytes whose shards fall on drives that can be written, where
+    /// there are enough of them.
+    pub(crate) fn next_blob(&self, spread: Spread) -> u128 {
+        let writable = self.writable_mask();
+        let missing = |blob: &u128| spread.holders(*blob).without(writable).count();
+        let blob = self.next_id();
+        let others = (1..spread.drives()).map(|_| self.next_id());
+        let best = |one: u128, other: u128| match missing(&other) < missing(&one) {
+            true => other,
+            false => one,
+        };
+        match missing(&blob) {
+            0 => blob,
+            _ => others.fold(blob, best),
+        }
+    }
+
+    pub(crate) fn count_read(&self, length: usize) {
+        self.read.fetch_add(length as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_written(&self, length: usize) {
+        self.written.fetch_add(length as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic {
+            read: self.read.load(Ordering::Relaxed),
+            written: self.written.load(Ordering::Relaxed),
         }
     }
 
@@ -105,7 +157,7 @@ impl Set {
         self.broken.load(Ordering::Acquire)
     }
 
-    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+    pub(crate) fn check_writable(&self) -> Result<()> {
         let have = self.writable_disks().count();
         let need = self.spread.write_quorum();
         if have < need || self.broken() {

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use storage::{Error, Result, Sink, Staged};
 
 use crate::bulk::{Allocator, EXTENT_STRIPES_MAX, ExtentHeader, Reservation};
+use crate::codec::Codec;
 use crate::disk::{NewCell, Outcome, WriteFailure};
 use crate::drive::FileId;
-use crate::geometry::DriveMask;
+use crate::geometry::{DriveMask, Spread};
 use crate::layout::{COPY_MAX, Extent, LOG_MAX, Piece, PiecePlace};
 use crate::patience::{SYNCS, WRITES};
 use crate::seal::SEAL_LEN;
@@ -30,6 +31,7 @@ const ENCODE_INLINE_MAX: usize = 64 << 10;
 pub(crate) struct Token {
     /// Of which store it is.
     pub(crate) set: Arc<Set>,
+    pub(crate) spread: Spread,
     pub(crate) data: Data,
 }
 
@@ -49,6 +51,7 @@ pub(crate) enum Data {
 pub(crate) struct Small {
     pub(crate) blob: u128,
     pub(crate) size: u64,
+    pub(crate) spread: Spread,
     pub(crate) payload: Payload,
 }
 
@@ -63,6 +66,8 @@ pub(crate) enum Payload {
 pub(crate) struct EngineSink {
     set: Arc<Set>,
     allocator: Arc<Allocator>,
+    spread: Spread,
+    codec: Arc<Codec>,
     blob: u128,
     length: Option<u64>,
     total: u64,
@@ -74,25 +79,34 @@ pub(crate) struct EngineSink {
 /// Writes stripe after stripe.
 #[derive(Debug)]
 struct Striper {
+    spread: Spread,
+    /// The drives that get cells.
+    holders: DriveMask,
     reservation: Arc<Reservation>,
     extent: Option<Extent>,
     /// Stripes in that extent so far.
     in_extent: u32,
     /// Stripes so far.
     stripes: u64,
-    /// Drives that do not have all of it.
+    /// Those of them that do not have all of it.
     absent: DriveMask,
     full: bool,
     pending: VecDeque<Vec<(usize, Outcome)>>,
 }
 
 impl EngineSink {
-    pub(crate) fn new(set: Arc<Set>, allocator: Arc<Allocator>, length: Option<u64>) -> Self {
-        let blob = set.next_id();
+    pub(crate) fn new(
+        set: Arc<Set>,
+        allocator: Arc<Allocator>,
+        spread: Spread,
+        length: Option<u64>,
+    ) -> Self {
         Self {
+            blob: set.next_blob(spread),
+            codec: set.codec(spread),
             set,
             allocator,
-            blob,
+            spread,
             length,
             total: 0,
             buffer: Vec::new(),
@@ -100,15 +114,10 @@ impl EngineSink {
         }
     }
 
-    /// Bytes that are known to be large, or must not go into the log.
-    pub(crate) fn striped(set: Arc<Set>, allocator: Arc<Allocator>, length: u64) -> Self {
-        let mut sink = Self::new(set, allocator, Some(length));
-        sink.striper = Some(sink.new_striper());
-        sink
-    }
-
     fn new_striper(&self) -> Striper {
         Striper {
+            spread: self.spread,
+            holders: self.spread.holders(self.blob),
             reservation: Reservation::new(self.allocator.clone()),
             extent: None,
             in_extent: 0,
@@ -119,6 +128,14 @@ impl EngineSink {
         }
     }
 
+    /// The most that goes with the record.
+    fn log_max(&self) -> usize {
+        match self.spread.shards_in_log(self.set.spread) {
+            true => LOG_MAX,
+            false => COPY_MAX,
+        }
+    }
+
     async fn flush(&mut self) -> Result<()> {
         if self.striper.is_none() {
             self.striper = Some(self.new_striper());
@@ -126,19 +143,19 @@ impl EngineSink {
         let Some(striper) = &mut self.striper else {
             return Ok(());
         };
-        let set = &self.set;
+        let (set, spread) = (&self.set, self.spread);
         let data = std::mem::take(&mut self.buffer);
         let left = self
             .length
             .map(|length| length.saturating_sub(self.total - data.len() as u64));
-        let cells = encode(set, data).await?;
-        let (extent, stripe) = striper.next_place(set, left)?;
-        let cell = set.spread.cell();
+        let cells = encode(&self.codec, data).await?;
+        let (extent, stripe) = striper.next_place(left)?;
+        let cell = spread.cell();
         let offset = extent.cell_offset(stripe, cell).ok_or(Error::Full)?;
         striper.leave_out_unwritable(set);
         let mut writes = Vec::with_capacity(cells.len());
         for (shard, bytes) in cells.into_iter().enumerate() {
-            let drive = set.spread.drive_of(self.blob, shard);
+            let drive = spread.drive_of(self.blob, shard);
             let Some(Some(disk)) = set.disks.get(drive) else {
                 continue;
             };
@@ -149,7 +166,7 @@ impl EngineSink {
             let header = (stripe == 0).then(|| {
                 let header = ExtentHeader {
                     set: set.number,
-                    geometry: set.spread.geometry(),
+                    geometry: spread.geometry(),
                     shard,
                     blob: self.blob,
                     cell: u32::try_from(cell).expect("a cell is at most 256 KiB"),
@@ -167,10 +184,11 @@ impl EngineSink {
                 header,
                 hold: striper.reservation.clone(),
             };
+            set.count_written(cell.bytes.len());
             writes.push((drive, disk.write(cell)));
         }
         let mut pending = Vec::with_capacity(writes.len());
-        for (drive, queued) in set.in_time(WRITES, writes).await {
+        for (drive, queued) in set.in_time(WRITES, spread.data_quorum(), writes).await {
             match queued {
                 Ok(outcome) => pending.push((drive, outcome)),
                 Err(failure) => striper.note(drive, failure),
@@ -183,12 +201,12 @@ impl EngineSink {
 }
 
 /// The cells of a stripe. Much data is encoded where it does not hold up others.
-async fn encode(set: &Arc<Set>, data: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+async fn encode(codec: &Arc<Codec>, data: Vec<u8>) -> Result<Vec<Vec<u8>>> {
     if data.len() <= ENCODE_INLINE_MAX {
-        return Ok(set.codec.encode(&data, SEAL_LEN));
+        return Ok(codec.encode(&data, SEAL_LEN));
     }
-    let set = set.clone();
-    tokio::task::spawn_blocking(move || set.codec.encode(&data, SEAL_LEN))
+    let codec = codec.clone();
+    tokio::task::spawn_blocking(move || codec.encode(&data, SEAL_LEN))
         .await
         .map_err(|_| Error::Closed)
 }
@@ -196,7 +214,7 @@ async fn encode(set: &Arc<Set>, data: Vec<u8>) -> Result<Vec<Vec<u8>>> {
 impl Striper {
     /// Where the next stripe goes: an extent, and the number in it. `left` is
     /// how many bytes are still to come, where that is known.
-    fn next_place(&mut self, set: &Set, left: Option<u64>) -> Result<(Extent, u32)> {
+    fn next_place(&mut self, left: Option<u64>) -> Result<(Extent, u32)> {
         if let Some(extent) = self.extent
             && self.in_extent < extent.stripes
         {
@@ -205,13 +223,13 @@ impl Striper {
             return Ok((extent, stripe));
         }
         let wanted = match left {
-            Some(left) => left.div_ceil(set.spread.stripe() as u64),
+            Some(left) => left.div_ceil(self.spread.stripe() as u64),
             None => self.stripes.max(u64::from(STRIPES_FIRST)),
         };
         let wanted = u32::try_from(wanted).unwrap_or(EXTENT_STRIPES_MAX);
         let extent = self
             .reservation
-            .extend(wanted, set.spread.cell())
+            .extend(wanted, self.spread.cell())
             .ok_or(Error::Full)?;
         self.extent = Some(extent);
         self.in_extent = 1;
@@ -220,6 +238,7 @@ impl Striper {
 
     /// Waits until at most so many stripes are on their way.
     async fn settle(&mut self, set: &Set, pending_max: usize) -> Result<()> {
+        let enough = self.spread.data_quorum();
         while self.pending.len() > pending_max {
             self.leave_out_unwritable(set);
             let stripe = self.pending.pop_front().unwrap_or_default();
@@ -231,22 +250,19 @@ impl Striper {
                     let outcome = async { outcome.await.unwrap_or(Err(WriteFailure::Fenced)) };
                     (drive, outcome)
                 });
-            for (drive, outcome) in set.in_time(WRITES, present).await {
+            for (drive, outcome) in set.in_time(WRITES, enough, present).await {
                 if let Err(failure) = outcome {
                     self.note(drive, failure);
                 }
             }
         }
-        self.check(set)
+        self.check()
     }
 
     /// Drives that are missing, or were fenced since the last stripe.
     fn leave_out_unwritable(&mut self, set: &Set) {
-        for (drive, disk) in set.disks.iter().enumerate() {
-            if disk.as_ref().is_none_or(|disk| disk.fenced()) {
-                self.absent.insert(drive);
-            }
-        }
+        let unwritable = self.holders.without(set.writable_mask());
+        self.absent = self.absent.or(unwritable);
     }
 
     fn note(&mut self, drive: usize, failure: WriteFailure) {
@@ -254,9 +270,9 @@ impl Striper {
         self.absent.insert(drive);
     }
 
-    fn check(&self, set: &Set) -> Result<()> {
-        let need = set.spread.data_quorum();
-        let have = set.spread.drives() - self.absent.count();
+    fn check(&self) -> Result<()> {
+        let need = self.spread.data_quorum();
+        let have = self.spread.shards() - self.absent.count();
         match have >= need {
             true => Ok(()),
             false if self.full => Err(Error::Full),
@@ -266,29 +282,30 @@ impl Striper {
 
     async fn finish(mut self, set: &Arc<Set>, blob: u128, size: u64) -> Result<Data> {
         self.settle(set, 0).await?;
-        self.reservation.trim(self.in_extent, set.spread.cell());
+        self.reservation.trim(self.in_extent, self.spread.cell());
         let extents = self.reservation.extents();
         let files: BTreeSet<FileId> = extents
             .iter()
             .map(|extent| FileId::Bulk(extent.segment))
             .collect();
         let files: Vec<FileId> = files.into_iter().collect();
+        let holders = self.holders.without(self.absent);
         let present = set.disks.iter().flatten();
-        let present = present.filter(|disk| !self.absent.has(disk.position));
+        let present = present.filter(|disk| holders.has(disk.position));
         let syncs = present.map(|disk| (disk.position, disk.sync(files.clone())));
         let syncs: Vec<_> = syncs.collect();
-        for (drive, outcome) in set.in_time(SYNCS, syncs).await {
+        for (drive, outcome) in set.in_time(SYNCS, self.spread.data_quorum(), syncs).await {
             if let Err(failure) = outcome {
                 self.note(drive, failure);
             }
         }
-        self.check(set)?;
+        self.check()?;
         let piece = Piece {
             blob,
             size,
             absent: self.absent,
             place: PiecePlace::Stripes {
-                cell: u32::try_from(set.spread.cell()).expect("a cell is at most 256 KiB"),
+                cell: u32::try_from(self.spread.cell()).expect("a cell is at most 256 KiB"),
                 extents,
             },
         };
@@ -302,7 +319,7 @@ impl Striper {
 #[async_trait]
 impl Sink for EngineSink {
     async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
-        let stripe = self.set.spread.stripe();
+        let stripe = self.spread.stripe();
         while !bytes.is_empty() {
             if self.buffer.len() == stripe {
                 self.flush().await?;
@@ -329,16 +346,17 @@ impl Sink for EngineSink {
                 pieces: Vec::new(),
                 reservations: Vec::new(),
             }
-        } else if self.striper.is_none() && self.buffer.len() <= LOG_MAX {
+        } else if self.striper.is_none() && self.buffer.len() <= self.log_max() {
             let bytes = std::mem::take(&mut self.buffer);
             let payload = if bytes.len() <= COPY_MAX {
                 Payload::Copy(bytes.into())
             } else {
-                Payload::Shards(encode(&self.set, bytes).await?)
+                Payload::Shards(encode(&self.codec, bytes).await?)
             };
             Data::Small(Small {
                 blob: self.blob,
                 size,
+                spread: self.spread,
                 payload,
             })
         } else {
@@ -348,7 +366,7 @@ impl Sink for EngineSink {
             let striper = self.striper.take().ok_or(Error::Closed)?;
             striper.finish(&self.set, self.blob, size).await?
         };
-        let set = self.set.clone();
-        Ok(Staged::new(size, Token { set, data }))
+        let (set, spread) = (self.set.clone(), self.spread);
+        Ok(Staged::new(size, Token { set, spread, data }))
     }
 }

@@ -602,6 +602,7 @@ pub(crate) fn bucket(name: &str) -> Arc<Bucket> {
         owner: "alice".to_owned(),
         created: Timestamp(0),
         versioning: Versioning::Never,
+        placement: storage::Geometry { data: 4, parity: 2 }.into(),
         documents: Documents::from_iter(documents),
     })
 }

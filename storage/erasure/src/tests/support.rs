@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use storage::{
-    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, Object, ObjectKey,
-    Precondition, Result, Store,
+    Bucket, BucketName, Documents, Geometry, Metadata, NewBucket, NewObject, NewPlacement, Object,
+    ObjectKey, Precondition, Result, Store, Versioning,
 };
 use tempfile::TempDir;
 
@@ -109,6 +109,8 @@ pub(crate) async fn create_bucket(store: &dyn Store) {
     let new = NewBucket {
         name: bucket_name(),
         owner: "owner".to_owned(),
+        versioning: Versioning::Never,
+        placement: NewPlacement::default(),
         documents: Documents::default(),
     };
     store.create_bucket(new).await.unwrap();

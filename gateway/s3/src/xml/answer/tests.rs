@@ -82,6 +82,7 @@ fn buckets_are_listed() {
             owner: "alice".into(),
             created: TIME,
             versioning: Versioning::Never,
+            placement: storage::Geometry { data: 4, parity: 2 }.into(),
             documents: Documents::default(),
         })],
         truncated: true,
