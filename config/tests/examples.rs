@@ -84,12 +84,13 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
         plugins,
         [
             ("auth", &builtin("auth")),
+            ("cors", &builtin("cors")),
             ("acl", &builtin("acl")),
             ("location", &builtin("location")),
         ]
     );
     let chain: Vec<_> = config.chain.iter().map(|step| &step.plugin[..]).collect();
-    assert_eq!(chain, ["auth", "acl", "location"]);
+    assert_eq!(chain, ["auth", "cors", "acl", "location"]);
 }
 
 /// The comments of the embedded configuration call its values the defaults.
@@ -450,6 +451,7 @@ accounts: [{{id: me}}]
             "region: eu-central-1".to_owned(),
             vec![
                 r#"{"max_skew_s":900,"regions":["eu-central-1"]}"#,
+                r#"{"when_unset":"error"}"#,
                 "{}",
                 r#"{"response":"empty"}"#,
             ],

@@ -15,6 +15,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 const COMPONENTS: &[(&str, &[u8])] = &[
     ("acl", include_bytes!("../../plugins/dist/acl.wasm")),
     ("auth", include_bytes!("../../plugins/dist/auth.wasm")),
+    ("cors", include_bytes!("../../plugins/dist/cors.wasm")),
     (
         "location",
         include_bytes!("../../plugins/dist/location.wasm"),

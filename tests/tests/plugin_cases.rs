@@ -23,6 +23,11 @@ fn access_control_lists_answer_in_the_sandbox_as_they_do_natively() {
 }
 
 #[test]
+fn cross_origin_requests_are_answered_in_the_sandbox_as_they_are_natively() {
+    check("plugins/cors", &[Grant::Documents]);
+}
+
+#[test]
 fn the_location_answers_in_the_sandbox_as_it_does_natively() {
     check("plugins/location", &[]);
 }

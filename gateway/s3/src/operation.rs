@@ -120,6 +120,32 @@ macro_rules! operations {
 }
 for_each_operation!(operations);
 
+impl Operation {
+    /// Whether its body is a document that must be there, and come with a digest.
+    pub fn needs_document(self) -> bool {
+        matches!(
+            self,
+            Self::DeleteObjects
+                | Self::PutBucketCors
+                | Self::PutBucketTagging
+                | Self::PutBucketRequestPayment
+                | Self::PutBucketVersioning
+                | Self::PutBucketPolicy
+                | Self::PutBucketLifecycle
+                | Self::PutBucketEncryption
+                | Self::PutBucketWebsite
+                | Self::PutBucketReplication
+                | Self::PutBucketLogging
+                | Self::PutBucketOwnershipControls
+                | Self::PutPublicAccessBlock
+                | Self::PutObjectLockConfiguration
+                | Self::PutObjectTagging
+                | Self::PutObjectRetention
+                | Self::PutObjectLegalHold
+        )
+    }
+}
+
 macro_rules! actions {
     ($($name:ident,)*) => {
         named! {

@@ -120,6 +120,25 @@ impl Payload {
         ))
     }
 
+    /// The payload of what somebody else than the gateway serves.
+    pub fn of_claimed(head: &Head) -> Result<Self, Error> {
+        match head.operation {
+            operation if operation.needs_document() => Self::of_document(head),
+            // A list may be in headers as well. Those who write the document sign
+            // it, and do not all send another digest.
+            Operation::PutBucketAcl | Operation::PutObjectAcl => {
+                let payload = Self::of(head)?;
+                let signed = matches!(payload.sha256, ContentSha256::Digest(_));
+                match payload.length {
+                    None | Some(0) => Ok(payload),
+                    Some(_) if signed => Ok(payload),
+                    Some(_) => Self::of_document(head),
+                }
+            }
+            _ => Self::of(head),
+        }
+    }
+
     /// The payload of a part of an upload that keeps checksums of one kind:
     /// computed where the client sends none, and refused where it sends another.
     pub fn of_part(head: &Head, kept: Option<Algorithm>) -> Result<Self, Error> {
@@ -310,6 +329,14 @@ mod tests {
     use super::*;
 
     fn payload(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Payload, Code> {
+        Payload::of(&head(method, uri, headers)).map_err(|error| error.code().unwrap())
+    }
+
+    fn claimed(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Payload, Code> {
+        Payload::of_claimed(&head(method, uri, headers)).map_err(|error| error.code().unwrap())
+    }
+
+    fn head(method: &str, uri: &str, headers: &[(&str, &str)]) -> Head {
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
@@ -318,8 +345,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let head = Head::parse(&parts, &[], &[]).unwrap();
-        Payload::of(&head).map_err(|error| error.code().unwrap())
+        Head::parse(&parts, &[], &[]).unwrap()
     }
 
     fn put(headers: &[(&str, &str)]) -> Result<Payload, Code> {
@@ -511,6 +537,40 @@ mod tests {
         let policy = payload("PUT", "/abc?cors", &[CRC]).unwrap();
         assert!(policy.checksum.is_some());
         assert_eq!(policy.algorithm, None);
+    }
+
+    #[test]
+    fn a_document_comes_with_a_digest() {
+        let check = |method: &str, uri: &str, headers: &[(&str, &str)], expected: bool| {
+            let mut headers = headers.to_vec();
+            headers.push(("content-length", "9"));
+            let payload = claimed(method, uri, &headers).map(|_| ());
+            let expected = expected.then_some(()).ok_or(Code::InvalidRequest);
+            assert_eq!(payload, expected, "{method} {uri} {headers:?}");
+        };
+        let md5 = ("content-md5", "JfnnlDI7RTiF9RgfG2JNCw==");
+        let sha256 = ("x-amz-content-sha256", &*"0".repeat(64));
+        for (method, uri) in [
+            ("PUT", "/abc?cors"),
+            ("PUT", "/abc?tagging"),
+            ("PUT", "/abc/k?tagging"),
+            ("PUT", "/abc?requestPayment"),
+            ("POST", "/abc?delete"),
+        ] {
+            check(method, uri, &[], false);
+            check(method, uri, &[sha256], false);
+            check(method, uri, &[md5], true);
+            check(method, uri, &[CRC], true);
+            check(method, uri, &[UNSIGNED_TRAILER, TRAILER], true);
+        }
+        for uri in ["/abc?acl", "/abc/k?acl"] {
+            check("PUT", uri, &[], false);
+            check("PUT", uri, &[sha256], true);
+            check("PUT", uri, &[md5], true);
+        }
+        assert!(claimed("PUT", "/abc?acl", &[("x-amz-acl", "private")]).is_ok());
+        check("PUT", "/abc/k", &[], true);
+        check("GET", "/abc?cors", &[], true);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use host::Run;
 use http::Method;
-use s3::{Code, Head, Operation};
+use s3::{Code, Head, Operation, Payload};
 
 use crate::body::ReplyBody;
 use crate::error::Result;
@@ -68,11 +68,15 @@ async fn serve_by_plugin(
 ) -> Result<Reply> {
     let has_body = matches!(cleared.head.method, Method::PUT | Method::POST);
     let body = if has_body {
-        let payload = cleared.payload()?;
-        exchange
+        let payload = Payload::of_claimed(&cleared.head)?;
+        let body = exchange
             .body
             .collect(&payload, cleared.stream_key.clone(), PLUGIN_BODY_LEN_MAX)
-            .await?
+            .await?;
+        if body.is_empty() && cleared.head.operation.needs_document() {
+            return Err(Code::MissingRequestBodyError.into());
+        }
+        body
     } else {
         bytes::Bytes::new()
     };

@@ -22,6 +22,7 @@ pub type Result<T> = std::result::Result<T, String>;
 const PLUGINS: &[(&str, &str)] = &[
     ("acl", "plugins/acl"),
     ("auth", "plugins/auth"),
+    ("cors", "plugins/cors"),
     ("endless", "tests/plugins/endless"),
     ("ip-allow-list", "plugin-sdk/examples/ip-allow-list"),
     ("jwt-bearer", "plugin-sdk/examples/jwt-bearer"),

@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod buckets;
 mod copy;
+mod cors;
 mod delete_objects;
 mod framing;
 #[path = "../../../gateway/host/tests/guest/mod.rs"]
