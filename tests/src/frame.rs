@@ -34,6 +34,18 @@ impl Streamed {
     /// Cuts the body of a request into chunks, with a CRC32 in the trailer if
     /// the framing has one.
     pub fn new(request: Request, framing: Framing, key: &Key, chunk_len: usize) -> Self {
+        let sum = crc32(&request.body);
+        Self::with_trailer(request, framing, key, chunk_len, ("x-amz-checksum-crc32", &sum))
+    }
+
+    /// The same with this name and value in the trailer, if the framing has one.
+    pub fn with_trailer(
+        request: Request,
+        framing: Framing,
+        key: &Key,
+        chunk_len: usize,
+        (name, value): (&str, &str),
+    ) -> Self {
         let body = request.body.clone();
         let mut request = request
             .body("")
@@ -41,7 +53,7 @@ impl Streamed {
             .header("x-amz-content-sha256", framing.name())
             .header_if_none("x-amz-decoded-content-length", &body.len().to_string());
         if framing != Framing::Signed {
-            request = request.header("x-amz-trailer", "x-amz-checksum-crc32");
+            request = request.header("x-amz-trailer", name);
         }
         let (request, mut seed) = sign::sign(request, key, &Time::now());
 
@@ -59,7 +71,7 @@ impl Streamed {
             chunks.push(chunk);
         }
 
-        let sum = format!("x-amz-checksum-crc32:{}", crc32(&body));
+        let sum = format!("{name}:{value}");
         let trailer = match framing {
             Framing::Signed => "\r\n".to_owned(),
             Framing::UnsignedTrailer => format!("{sum}\r\n\r\n"),

@@ -11,9 +11,10 @@ mod reply;
 mod request;
 mod server;
 mod sign;
+mod sign_v2;
 
 pub use connection::Connection;
-pub use encode::{crc32, encode, md5, sha256_hex};
+pub use encode::{checksum, crc32, encode, md5, md5_hex, sha256_hex};
 pub use frame::{Framing, Streamed};
 pub use reply::Reply;
 pub use request::Request;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sign::{self, Key, Time};
+use crate::sign_v2;
 
 /// The name under which the test gateway is addressed. Buckets are found below
 /// it as well: `<bucket>.s3.test`.
@@ -102,6 +103,16 @@ impl Request {
 
     pub fn presigned_at(self, key: &Key, time: &Time, expires: &str) -> Self {
         sign::presign(self, key, time, expires)
+    }
+
+    /// Signs with version 2, in the header.
+    pub fn signed_v2(self, key: &Key) -> Self {
+        sign_v2::sign(self, key)
+    }
+
+    /// Signs with version 2, in the URL, for five minutes.
+    pub fn presigned_v2(self, key: &Key) -> Self {
+        sign_v2::presign(self, key)
     }
 
     /// A URL that was good for a minute, an hour ago.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub tls: Option<(String, String)>,
     /// `plugins` and `chain` in YAML, instead of the default ones.
     pub policy: String,
+    /// More accounts, in YAML, one in each line.
+    pub accounts: String,
 }
 
 #[derive(Debug)]
@@ -214,13 +216,14 @@ accounts:
     email: other@example.com
     roles: [bucket-provisioner]
     keys: [{{access_key: {other}, secret_key: {other_secret}}}]
-{policy}",
+{accounts}{policy}",
             limits = self.limits,
             tls = tls.unwrap_or_default(),
             root = ROOT.access,
             root_secret = ROOT.secret,
             other = OTHER.access,
             other_secret = OTHER.secret,
+            accounts = self.accounts,
             policy = self.policy,
         )
     }

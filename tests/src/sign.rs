@@ -149,7 +149,7 @@ fn canonical_request(request: &Request, query: &str, names: &[String], payload: 
     let (path, _) = request.split_target();
     let headers: String = names
         .iter()
-        .map(|name| format!("{name}:{}\n", request.values(name).join(",")))
+        .map(|name| format!("{name}:{}\n", single_spaced(&request.values(name).join(","))))
         .collect();
     let (method, path, query) = (
         &request.method,
@@ -160,6 +160,11 @@ fn canonical_request(request: &Request, query: &str, names: &[String], payload: 
         "{method}\n{path}\n{query}\n{headers}\n{}\n{payload}",
         names.join(";")
     )
+}
+
+fn single_spaced(value: &str) -> String {
+    let words: Vec<_> = value.split(' ').filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
 
 /// Adds `Authorization` and what belongs to it; keeps what is there already.
