@@ -50,7 +50,9 @@ impl Error {
                 | Code::BucketAlreadyOwnedByYou,
             ) => ("BucketName", head.target.bucket().map(ToString::to_string)),
             Some(Code::NoSuchKey) => ("Key", head.target.key().map(ToString::to_string)),
-            Some(Code::NoSuchUpload) => ("UploadId", head.query.get("uploadId").map(str::to_owned)),
+            Some(Code::NoSuchUpload | Code::InvalidPart) => {
+                ("UploadId", head.query.get("uploadId").map(str::to_owned))
+            }
             Some(Code::PreconditionFailed) => ("Condition", write_condition(head)),
             _ => return Self { answer, cause },
         };

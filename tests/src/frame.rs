@@ -35,7 +35,13 @@ impl Streamed {
     /// the framing has one.
     pub fn new(request: Request, framing: Framing, key: &Key, chunk_len: usize) -> Self {
         let sum = crc32(&request.body);
-        Self::with_trailer(request, framing, key, chunk_len, ("x-amz-checksum-crc32", &sum))
+        Self::with_trailer(
+            request,
+            framing,
+            key,
+            chunk_len,
+            ("x-amz-checksum-crc32", &sum),
+        )
     }
 
     /// The same with this name and value in the trailer, if the framing has one.

@@ -149,7 +149,12 @@ fn canonical_request(request: &Request, query: &str, names: &[String], payload: 
     let (path, _) = request.split_target();
     let headers: String = names
         .iter()
-        .map(|name| format!("{name}:{}\n", single_spaced(&request.values(name).join(","))))
+        .map(|name| {
+            format!(
+                "{name}:{}\n",
+                single_spaced(&request.values(name).join(","))
+            )
+        })
         .collect();
     let (method, path, query) = (
         &request.method,

@@ -85,7 +85,10 @@ fn resource(request: &Request) -> String {
     let (path, query) = request.split_target();
     let mut signed: Vec<_> = query
         .split('&')
-        .map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))))
+        .map(|pair| {
+            pair.split_once('=')
+                .map_or((pair, None), |(name, value)| (name, Some(value)))
+        })
         .filter(|(name, _)| SIGNED.contains(name))
         .map(|(name, value)| match value {
             Some(value) => format!("{name}={}", percent_decode_str(value).decode_utf8_lossy()),

@@ -1,6 +1,7 @@
 //! Conditions: on reading, on copying, and on what a write replaces.
 
 use http::HeaderMap;
+use http::header::IF_RANGE;
 use storage::{Precondition, Timestamp};
 
 use crate::error::{Code, Error};
@@ -104,6 +105,21 @@ impl Conditions {
     }
 }
 
+/// Whether a range is one of this object still: `If-Range` names the one that the
+/// client has the rest of. Where that is another, it wants all of this one.
+pub fn range_applies(headers: &HeaderMap, etag: &str, modified: Timestamp) -> bool {
+    let Some(named) = headers.get(IF_RANGE) else {
+        return true;
+    };
+    let Ok(named) = named.to_str().map(str::trim) else {
+        return false;
+    };
+    match parse_http_date(named) {
+        Some(date) => date.0 / 1000 == modified.0 / 1000,
+        None => Etags::These(vec![Etag::parse(named)]).match_strongly(etag),
+    }
+}
+
 impl Etags {
     fn of(headers: &HeaderMap, name: &str) -> Option<Self> {
         let values = headers.get_all(name);
@@ -197,6 +213,21 @@ mod tests {
                 (name.parse().unwrap(), value.parse().unwrap())
             })
             .collect()
+    }
+
+    #[test]
+    fn a_range_is_one_of_the_object_that_the_client_has_begun() {
+        let check = |named: &str, applies: bool| {
+            let headers = headers("", &[("if-range", named)]);
+            assert_eq!(range_applies(&headers, ETAG, MODIFIED), applies, "{named}");
+        };
+        assert!(range_applies(&HeaderMap::new(), ETAG, MODIFIED));
+        check("\"abc\"", true);
+        check("\"other\"", false);
+        check("W/\"abc\"", false);
+        check(SAME, true);
+        check(BEFORE, false);
+        check("", false);
     }
 
     #[test]

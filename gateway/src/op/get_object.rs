@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use host::Principal;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use s3::conditional::Outcome;
+use s3::conditional::{Outcome, range_applies};
 use s3::metadata::{TAGGING, is_internal};
-use s3::{ByteRange, Code, Conditions};
+use s3::{ByteRange, Code, Conditions, Head};
 use storage::{Object, PartNumber, Store};
 
 use super::answer::{is_checksum, set, set_checksums, set_etag, set_modified, set_version};
@@ -33,6 +33,7 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
         Outcome::Failed { condition } => return Err(Outcome::refusal(condition).into()),
     }
 
+    let selection = selection.of(head, object);
     let (status, range) = selection.resolve(object)?;
     let length = range.end - range.start;
     let mut headers = headers(request, object)?;
@@ -79,6 +80,15 @@ impl Selection {
             (Some(number), None) => Ok(Self::Part(number)),
             (None, Some(range)) => Ok(Self::Range(range)),
             (None, None) => Ok(Self::Whole),
+        }
+    }
+
+    /// What is left of it if the object is another than the client believes.
+    fn of(self, head: &Head, object: &Object) -> Self {
+        let current = range_applies(&head.headers, &object.etag, object.modified);
+        match self {
+            Self::Range(_) if !current => Self::Whole,
+            selection => selection,
         }
     }
 

@@ -15,7 +15,11 @@ pub(crate) fn check(
 ) -> Result<(), String> {
     let fill = |text: &str| variables.fill(text, body);
     let gives = scalar(&exchange.gives).ok_or("`gives` is a status, and the code of an error")?;
-    let came = match element(reply)?.as_ref().map(|document| document.at("Code")).as_deref() {
+    let came = match element(reply)?
+        .as_ref()
+        .map(|document| document.at("Code"))
+        .as_deref()
+    {
         Some([code]) if reply.status >= 300 => format!("{} {code}", reply.status),
         _ => reply.status.to_string(),
     };
@@ -23,7 +27,11 @@ pub(crate) fn check(
         return Err(format!("wanted {gives}, came {came}"));
     }
     for (name, wanted) in &exchange.header {
-        let all: Vec<_> = reply.headers.iter().filter(|(known, _)| known == name).collect();
+        let all: Vec<_> = reply
+            .headers
+            .iter()
+            .filter(|(known, _)| known == name)
+            .collect();
         let came: Vec<_> = all.iter().map(|(_, value)| value.clone()).collect();
         compare(name, &came, wanted, fill)?;
     }
@@ -87,9 +95,16 @@ fn compare(
     wanted: &Values,
     fill: impl Fn(&str) -> Result<String, String>,
 ) -> Result<(), String> {
-    let wanted: Vec<_> = wanted.0.iter().map(|text| fill(text)).collect::<Result<_, _>>()?;
+    let wanted: Vec<_> = wanted
+        .0
+        .iter()
+        .map(|text| fill(text))
+        .collect::<Result<_, _>>()?;
     let equal = came.len() == wanted.len()
-        && came.iter().zip(&wanted).all(|(came, wanted)| fits(came, wanted));
+        && came
+            .iter()
+            .zip(&wanted)
+            .all(|(came, wanted)| fits(came, wanted));
     if equal {
         return Ok(());
     }

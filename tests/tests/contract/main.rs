@@ -56,7 +56,12 @@ fn every_row_has_a_success_a_refusal_and_a_malformed_input_or_says_why_not() {
         for kind in KINDS {
             let cases = file.count(kind);
             match file.none.get(kind.name()) {
-                None => assert!(cases > 0, "{}: no {}, and no reason", file.name, kind.name()),
+                None => assert!(
+                    cases > 0,
+                    "{}: no {}, and no reason",
+                    file.name,
+                    kind.name()
+                ),
                 Some(reason) => assert!(
                     cases == 0 && !reason.is_empty(),
                     "{}: there are cases, or the reason is empty: {}",

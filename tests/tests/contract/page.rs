@@ -17,8 +17,11 @@ pub(crate) fn write(table: &Table) -> String {
     let mut page = HEAD.to_owned();
     let mut sums = [0; KINDS.len()];
     for part in PARTS {
-        write!(page, "\n## {part}\n\n| operation | success | refusal | malformed |\n|---|---|---|---|\n")
-            .expect("a string takes everything");
+        write!(
+            page,
+            "\n## {part}\n\n| operation | success | refusal | malformed |\n|---|---|---|---|\n"
+        )
+        .expect("a string takes everything");
         for row in ROWS.iter().filter(|row| row.part == part) {
             let file = table.files.iter().find(|file| file.row == row.name);
             let file = file.unwrap_or_else(|| panic!("there is no file for `{}`", row.name));
@@ -26,11 +29,19 @@ pub(crate) fn write(table: &Table) -> String {
             for (sum, count) in sums.iter_mut().zip(counts) {
                 *sum += count;
             }
-            line(&mut page, &format!("[{}](contract/{})", row.name, file.name), counts);
+            line(
+                &mut page,
+                &format!("[{}](contract/{})", row.name, file.name),
+                counts,
+            );
         }
     }
     page.push_str("\n## All together\n\n| | success | refusal | malformed |\n|---|---|---|---|\n");
-    line(&mut page, &format!("{} cases", sums.iter().sum::<usize>()), sums);
+    line(
+        &mut page,
+        &format!("{} cases", sums.iter().sum::<usize>()),
+        sums,
+    );
     reasons(&mut page, &table.files);
     page
 }

@@ -26,8 +26,10 @@ pub(crate) fn all(
     steps: &BTreeMap<String, Step>,
     configurations: &Path,
 ) -> Vec<String> {
-    let servers: BTreeMap<_, OnceLock<Server>> =
-        cases.iter().map(|case| (case.server.as_str(), OnceLock::new())).collect();
+    let servers: BTreeMap<_, OnceLock<Server>> = cases
+        .iter()
+        .map(|case| (case.server.as_str(), OnceLock::new()))
+        .collect();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -50,7 +52,10 @@ pub(crate) fn all(
     });
     let mut failures = failures.into_inner().expect("nobody panics with it");
     failures.sort();
-    failures.into_iter().map(|(case, error)| format!("{case}\n{error}")).collect()
+    failures
+        .into_iter()
+        .map(|(case, error)| format!("{case}\n{error}"))
+        .collect()
 }
 
 fn start(configurations: &Path, name: &str) -> Server {
@@ -95,12 +100,16 @@ impl<'a> Run<'a> {
             }
         }
         self.ask("asked", &case.exchange)?;
-        case.then.iter().try_for_each(|exchange| self.ask("then", exchange))
+        case.then
+            .iter()
+            .try_for_each(|exchange| self.ask("then", exchange))
     }
 
     fn step(&mut self, call: &str, steps: &BTreeMap<String, Step>) -> Result<(), String> {
         let (name, mut rest) = call.split_once(' ').unwrap_or((call, ""));
-        let step = steps.get(name).ok_or_else(|| format!("no step is called `{name}`"))?;
+        let step = steps
+            .get(name)
+            .ok_or_else(|| format!("no step is called `{name}`"))?;
         let before = self.variables.clone();
         let mut takes = step.takes.iter().peekable();
         while let Some((name, usual)) = takes.next() {
@@ -155,8 +164,9 @@ impl<'a> Run<'a> {
     fn request(&self, exchange: &Exchange, body: Vec<u8>) -> Result<(Request, Vec<u8>), String> {
         let fill = |text: &str| self.variables.fill(text, &body);
         let line = fill(&exchange.request)?;
-        let (method, target) =
-            line.split_once(' ').ok_or("`do` is a method and a target")?;
+        let (method, target) = line
+            .split_once(' ')
+            .ok_or("`do` is a method and a target")?;
         let mut request = Request::new(method, target).body(&body);
         if let Some(host) = &exchange.host {
             request = request.host(&fill(host)?);
@@ -189,8 +199,18 @@ impl<'a> Run<'a> {
         let fill = |text: &str| self.variables.fill(text, b"");
         Ok(match body {
             Body::Text(text) => fill(text)?.into_bytes(),
-            Body::Made(Made::Bytes(len)) => b"0123456789abcde\n".iter().copied().cycle().take(*len).collect(),
-            Body::Made(Made::Repeated { begin, each, times, end }) => {
+            Body::Made(Made::Bytes(len)) => b"0123456789abcde\n"
+                .iter()
+                .copied()
+                .cycle()
+                .take(*len)
+                .collect(),
+            Body::Made(Made::Repeated {
+                begin,
+                each,
+                times,
+                end,
+            }) => {
                 let mut text = fill(begin)?;
                 for n in 1..=*times {
                     text.push_str(&each.replace("{n}", &n.to_string()));

@@ -196,11 +196,20 @@ impl Table {
             .unwrap_or_else(|error| panic!("steps.yaml: {error}"));
         let entries = fs::read_dir(folder).expect("the folder of the cases");
         let mut names: Vec<_> = entries
-            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
             .filter(|name| name.ends_with(".yaml") && name != "steps.yaml")
             .collect();
         names.sort();
-        let files = names.iter().map(|name| File::parse(name, &text(name))).collect();
+        let files = names
+            .iter()
+            .map(|name| File::parse(name, &text(name)))
+            .collect();
         Self { files, steps }
     }
 
@@ -223,9 +232,9 @@ impl File {
                 return None;
             }
             let at = first + at;
-            let case = line
-                .strip_prefix("  - ")
-                .unwrap_or_else(|| panic!("{name}:{at}: a case is one line that begins with `  - `"));
+            let case = line.strip_prefix("  - ").unwrap_or_else(|| {
+                panic!("{name}:{at}: a case is one line that begins with `  - `")
+            });
             let case = Case::parse(&header, case);
             let mut case = case.unwrap_or_else(|error| panic!("{name}:{at}: {error}"));
             (case.file, case.line) = (name.to_owned(), at);
@@ -284,7 +293,11 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tests/contract/{}:{}: {}", self.file, self.line, self.shows)
+        write!(
+            f,
+            "tests/contract/{}:{}: {}",
+            self.file, self.line, self.shows
+        )
     }
 }
 

@@ -43,7 +43,9 @@ impl Variables {
             return self.without(name).fill(value, body);
         }
         if let Some((text, times)) = name.rsplit_once('*') {
-            let times = times.parse().map_err(|_| format!("`{times}` is no number"))?;
+            let times = times
+                .parse()
+                .map_err(|_| format!("`{times}` is no number"))?;
             return Ok(text.repeat(times));
         }
         let (function, of) = match name.split_once(':') {

@@ -34,10 +34,16 @@ impl Element {
             None => (path, None),
         };
         if let Some(name) = first.strip_prefix('@') {
-            let named = self.attributes.iter().filter(|(known, _)| local(known) == name);
+            let named = self
+                .attributes
+                .iter()
+                .filter(|(known, _)| local(known) == name);
             return named.map(|(_, value)| value.clone()).collect();
         }
-        let children = self.children.iter().filter(|child| local(&child.name) == first);
+        let children = self
+            .children
+            .iter()
+            .filter(|child| local(&child.name) == first);
         match rest {
             None => children.map(|child| child.text.clone()).collect(),
             Some(rest) => children.flat_map(|child| child.at(rest)).collect(),
@@ -50,15 +56,21 @@ fn local(name: &str) -> &str {
 }
 
 fn element(text: &str) -> Result<(Element, &str), String> {
-    let inside = text.strip_prefix('<').ok_or_else(|| excerpt("no element", text))?;
-    let (tag, mut rest) = inside.split_once('>').ok_or_else(|| excerpt("no end of a tag", text))?;
+    let inside = text
+        .strip_prefix('<')
+        .ok_or_else(|| excerpt("no element", text))?;
+    let (tag, mut rest) = inside
+        .split_once('>')
+        .ok_or_else(|| excerpt("no end of a tag", text))?;
     let (tag, empty) = match tag.strip_suffix('/') {
         Some(tag) => (tag, true),
         None => (tag, false),
     };
     let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
     let name_is_one = name.chars().next().is_some_and(char::is_alphabetic)
-        && name.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c));
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-_.:".contains(c));
     if !name_is_one {
         return Err(excerpt("no name", text));
     }
@@ -74,7 +86,9 @@ fn element(text: &str) -> Result<(Element, &str), String> {
         let (text, tag) = rest.split_at(rest.find('<').ok_or_else(|| excerpt("no end of", name))?);
         found.text.push_str(&unescape(text)?);
         if let Some(end) = tag.strip_prefix("</") {
-            let (ended, after) = end.split_once('>').ok_or_else(|| excerpt("no end of a tag", end))?;
+            let (ended, after) = end
+                .split_once('>')
+                .ok_or_else(|| excerpt("no end of a tag", end))?;
             if ended != name {
                 return Err(format!("{name} ends as {ended}"));
             }
@@ -93,8 +107,12 @@ fn attributes(mut text: &str) -> Result<Vec<(String, String)>, String> {
         if text.is_empty() {
             return Ok(found);
         }
-        let (name, rest) = text.split_once("=\"").ok_or_else(|| excerpt("no attribute", text))?;
-        let (value, rest) = rest.split_once('"').ok_or_else(|| excerpt("no end of", name))?;
+        let (name, rest) = text
+            .split_once("=\"")
+            .ok_or_else(|| excerpt("no attribute", text))?;
+        let (value, rest) = rest
+            .split_once('"')
+            .ok_or_else(|| excerpt("no end of", name))?;
         found.push((name.to_owned(), unescape(value)?));
         text = rest;
     }
@@ -104,7 +122,9 @@ fn unescape(text: &str) -> Result<String, String> {
     let mut parts = text.split('&');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (name, rest) = part.split_once(';').ok_or_else(|| excerpt("a bare &", text))?;
+        let (name, rest) = part
+            .split_once(';')
+            .ok_or_else(|| excerpt("a bare &", text))?;
         plain.push(match name {
             "lt" => '<',
             "gt" => '>',
@@ -137,7 +157,8 @@ fn excerpt(what: &str, text: &str) -> String {
 
 #[test]
 fn what_is_well_formed_is_read_and_nothing_else() {
-    let document = "<?xml version=\"1.0\"?>\n<a x:b=\"1\"><c>1 &lt; &#x32;</c><c/><d><c>3</c></d></a>";
+    let document =
+        "<?xml version=\"1.0\"?>\n<a x:b=\"1\"><c>1 &lt; &#x32;</c><c/><d><c>3</c></d></a>";
     let read = Element::parse(document).expect("it is well-formed");
     let check = |path: &str, texts: &[&str]| assert_eq!(read.at(path), texts, "{path}");
     check("c", &["1 < 2", ""]);
