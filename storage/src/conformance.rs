@@ -5,6 +5,9 @@
 //! [`BEHAVIOURS`]; [`agree`] compares a longer random history with the model.
 //! The suite needs no particular runtime: what it does at once, it joins.
 
+mod limits;
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -18,14 +21,34 @@ use futures_util::{FutureExt, TryStreamExt};
 
 use crate::document::{Amendment, Documents};
 use crate::error::{Error, Result};
-use crate::list::{Entry, ListQuery, UploadMarker, UploadQuery};
+use crate::list::{
+    Delimited, Entry, ListQuery, Listed, UploadMarker, UploadQuery, VersionEntry, VersionMarker,
+    VersionQuery,
+};
 use crate::memory::Memory;
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Bucket, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object, Part, Precondition,
-    Timestamp, Upload, UploadedPart, Versioning,
+    Bucket, Geometry, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object, Part,
+    Precondition, Timestamp, Upload, UploadedPart, Versioning,
 };
 use crate::store::{Deleted, Staged, Store};
+
+use limits::{
+    a_bucket_holds_as_much_as_it_may_and_no_more, a_bucket_remembers_how_it_was_made,
+    a_geometry_is_one_that_the_drives_can_hold, buckets_of_every_geometry_keep_their_objects,
+    of_many_writers_as_many_as_fit_are_accepted, the_buckets_of_all_owners_are_listed_in_pages,
+    what_is_shared_or_completed_moves_no_bytes,
+};
+use versions::{
+    a_bucket_that_kept_versions_never_forgets_that,
+    a_listing_of_objects_does_not_show_what_versions_hide,
+    a_listing_of_versions_goes_on_where_its_marker_was_removed,
+    a_listing_of_versions_is_walked_in_pages_without_gap_or_repetition,
+    a_listing_of_versions_is_what_the_naive_listing_is,
+    a_precondition_is_of_the_version_that_is_addressed, each_state_makes_its_own_versions,
+    markers_and_old_versions_keep_a_bucket_from_being_deleted,
+    writers_at_the_same_time_each_make_a_version,
+};
 
 /// One thing that every store does.
 pub struct Behaviour {
@@ -110,6 +133,22 @@ behaviours! {
     of_completions_at_the_same_time_one_wins,
     a_copy_outlives_its_source,
     bytes_that_are_not_put_leave_nothing,
+    each_state_makes_its_own_versions,
+    a_bucket_that_kept_versions_never_forgets_that,
+    markers_and_old_versions_keep_a_bucket_from_being_deleted,
+    a_precondition_is_of_the_version_that_is_addressed,
+    writers_at_the_same_time_each_make_a_version,
+    a_listing_of_versions_is_what_the_naive_listing_is,
+    a_listing_of_versions_is_walked_in_pages_without_gap_or_repetition,
+    a_listing_of_versions_goes_on_where_its_marker_was_removed,
+    a_listing_of_objects_does_not_show_what_versions_hide,
+    a_bucket_remembers_how_it_was_made,
+    a_geometry_is_one_that_the_drives_can_hold,
+    buckets_of_every_geometry_keep_their_objects,
+    what_is_shared_or_completed_moves_no_bytes,
+    a_bucket_holds_as_much_as_it_may_and_no_more,
+    of_many_writers_as_many_as_fit_are_accepted,
+    the_buckets_of_all_owners_are_listed_in_pages,
     a_random_history_agrees_with_the_model,
 }
 
@@ -1673,7 +1712,7 @@ async fn bytes_that_are_not_put_leave_nothing(t: Tester) -> Result<()> {
 }
 
 async fn a_random_history_agrees_with_the_model(t: Tester) -> Result<()> {
-    agree(t.0, 1, 400).await
+    agree(t.0, 1, 600).await
 }
 
 /// Does the same random things to the store, which must be empty, and to the
@@ -1712,7 +1751,7 @@ impl Twins {
             2 => Precondition::Matches(vec![etag.clone()]),
             _ => Precondition::None,
         };
-        let kind = random.below(16);
+        let kind = random.below(27);
         if kind == 0 {
             return self.start_upload(&within, name).await;
         }
@@ -1730,6 +1769,12 @@ impl Twins {
             limit: 1 + random.below(4) as usize,
         };
         let (a, b) = (random.next(), random.next());
+        let versions = VersionQuery {
+            prefix: query.prefix.clone(),
+            delimiter: query.delimiter.clone(),
+            after: None,
+            limit: query.limit,
+        };
 
         let mut answers = [String::new(), String::new()];
         for (which, answer) in answers.iter_mut().enumerate() {
@@ -1740,7 +1785,7 @@ impl Twins {
                 ..new_object(name, &etag)
             };
             if kind == 1 {
-                let created = t.create(within.as_str()).await;
+                let created = t.0.create_bucket(some_bucket(&within, a)).await;
                 *answer = told(created, |bucket| bucket.name.to_string());
                 continue;
             }
@@ -1760,11 +1805,39 @@ impl Twins {
                 (6 | 7, _) => {
                     let k = key(name);
                     let delete = t.0.delete(&bucket, &k, None, precondition.clone());
-                    told(delete.await, |deleted| format!("{deleted:?}"))
+                    told(delete.await, shown_deleted)
                 }
+                (16..=18, _) => {
+                    let put = t.put_if(&bucket, object, &bytes, precondition.clone());
+                    told(put.await, |object| facts(&object))
+                }
+                (19, _) if a % 2 == 0 => {
+                    let to = match b % 3 {
+                        0 => Versioning::Suspended,
+                        _ => Versioning::Enabled,
+                    };
+                    told(t.0.set_versioning(&bucket, to).await, |bucket| {
+                        format!("{:?}", bucket.versioning)
+                    })
+                }
+                (20 | 21, _) => {
+                    let deleted = t.delete_some(&bucket, name, a, precondition.clone()).await;
+                    told(deleted, shown_deleted)
+                }
+                (22, _) if a % 4 == 0 => {
+                    told(t.empty_of_versions(&bucket).await, |()| String::new())
+                }
+                (23, _) => {
+                    let page = t
+                        .list_some_versions(&bucket, name, versions.clone(), a)
+                        .await;
+                    told(page, shown_versions)
+                }
+                (24, _) => told(t.copy_some(&bucket, name, a).await, |object| facts(&object)),
+                (25, _) => told(t.0.usage(&bucket).await, |usage| format!("{usage:?}")),
                 (8, _) => {
                     let change = amendment(&[("plugin/more", (a % 2 == 0).then_some("m"))]);
-                    let amended = t.amend(&bucket, name, change).await;
+                    let amended = t.amend(&bucket, name, b, change).await;
                     told(amended, |object| facts(&object))
                 }
                 (9, _) => told(t.0.list_objects(&bucket, &query).await, |page| {
@@ -1809,27 +1882,168 @@ impl Tester {
         self.0.create_upload(&bucket, new_upload(name)).await
     }
 
-    async fn amend(&self, bucket: &Bucket, name: &str, change: Amendment) -> Result<Arc<Object>> {
-        let object = self.0.object(bucket, &key(name), None).await?;
+    /// Amends the version of a key that a random number chooses.
+    async fn amend(
+        &self,
+        bucket: &Bucket,
+        name: &str,
+        number: u64,
+        change: Amendment,
+    ) -> Result<Arc<Object>> {
+        let version = self.some_version(bucket, name, number).await?;
+        let object = self.0.object(bucket, &key(name), version).await?;
         self.0.amend_object(bucket, &object, change).await
     }
 
-    /// Reads a piece of an object, placed by two random numbers.
+    /// One of the versions of a key, or none, or one that there may not be.
+    async fn some_version(
+        &self,
+        bucket: &Bucket,
+        name: &str,
+        number: u64,
+    ) -> Result<Option<VersionId>> {
+        let versions = self.history(bucket, name).await?;
+        let at = usize::try_from(number % (versions.len() as u64 + 3)).unwrap_or_default();
+        Ok(match versions.get(at) {
+            Some(entry) => Some(entry.version.version()),
+            None if at == versions.len() => Some(VersionId::Null),
+            None if at == versions.len() + 1 => Some(VersionId::Id(7)),
+            None => None,
+        })
+    }
+
+    async fn delete_some(
+        &self,
+        bucket: &Bucket,
+        name: &str,
+        number: u64,
+        precondition: Precondition,
+    ) -> Result<Deleted> {
+        let version = self.some_version(bucket, name, number).await?;
+        self.0
+            .delete(bucket, &key(name), version, precondition)
+            .await
+    }
+
+    async fn list_some_versions(
+        &self,
+        bucket: &Bucket,
+        name: &str,
+        query: VersionQuery,
+        number: u64,
+    ) -> Result<Delimited<VersionEntry>> {
+        let after = match (
+            number % 3,
+            self.some_version(bucket, name, number / 3).await?,
+        ) {
+            (0, _) => None,
+            (1, Some(version)) => Some(VersionMarker::Version(key(name), version)),
+            (_, _) => Some(VersionMarker::Key(name.to_owned())),
+        };
+        self.0
+            .list_versions(bucket, &VersionQuery { after, ..query })
+            .await
+    }
+
+    async fn empty_of_versions(&self, bucket: &Bucket) -> Result<()> {
+        for entry in self.all_versions(bucket).await? {
+            let (key, version) = (entry.version.key(), Some(entry.version.version()));
+            self.0
+                .delete(bucket, key, version, Precondition::None)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Copies a version of a key to another key, or to the other bucket.
+    async fn copy_some(&self, bucket: &Bucket, name: &str, number: u64) -> Result<Arc<Object>> {
+        let version = self.some_version(bucket, name, number / 2).await?;
+        let object = self.0.object(bucket, &key(name), version).await?;
+        let other = match bucket.name.as_str() {
+            "one" => "two",
+            _ => "one",
+        };
+        let target = match number % 2 {
+            0 => bucket_name(other),
+            _ => bucket.name.clone(),
+        };
+        let target = self.0.bucket(&target).await?;
+        let staged = match self.0.share(&object, &target).await? {
+            Some(staged) => staged,
+            None => {
+                let bytes = self.read(&object, 0..object.size).await?;
+                self.stage(&target, &bytes).await?
+            }
+        };
+        let new = new_object("a/b", &object.etag);
+        self.0.put(&target, new, staged, Precondition::None).await
+    }
+
+    /// Reads a piece of a version, placed by two random numbers.
     async fn read_piece(&self, bucket: &Bucket, name: &str, a: u64, b: u64) -> Result<Bytes> {
-        let object = self.0.object(bucket, &key(name), None).await?;
+        let version = self.some_version(bucket, name, a).await?;
+        let object = self.0.object(bucket, &key(name), version).await?;
         let (a, b) = (a % (object.size + 1), b % (object.size + 1));
         self.read(&object, a.min(b)..a.max(b)).await
     }
 }
 
+/// A bucket as a random number wants it.
+fn some_bucket(name: &BucketName, number: u64) -> NewBucket {
+    let alone = Geometry { data: 1, parity: 0 };
+    NewBucket {
+        versioning: match number % 4 {
+            0 => Versioning::Enabled,
+            _ => Versioning::Never,
+        },
+        placement: NewPlacement {
+            geometry: (number / 4 % 3 == 0).then_some(alone),
+            quota: (number / 12 % 3 == 0).then_some(3_000_000),
+            ..NewPlacement::default()
+        },
+        ..new_bucket(name.as_str())
+    }
+}
+
+/// Stores do not agree on ids.
+fn kind(version: VersionId) -> &'static str {
+    match version {
+        VersionId::Null => "null",
+        VersionId::Id(_) => "id",
+    }
+}
+
+fn shown_deleted(deleted: Deleted) -> String {
+    format!(
+        "{:?}, marker: {}",
+        deleted.version.map(kind),
+        deleted.marker
+    )
+}
+
+fn shown_versions(page: Delimited<VersionEntry>) -> String {
+    let shown = |entry: &Entry<VersionEntry>| match entry {
+        Entry::Prefix(prefix) => format!("prefix {prefix}"),
+        Entry::Item(VersionEntry { latest, version }) => match version {
+            Listed::Object(object) => format!("{latest} {}", facts(object)),
+            Listed::Marker(marker) => {
+                format!("{latest} marker {} {}", marker.key, kind(marker.version))
+            }
+        },
+    };
+    let entries: Vec<String> = page.entries.iter().map(shown).collect();
+    format!("{entries:?} {}", page.truncated)
+}
+
 fn told<T>(result: Result<T>, show: impl FnOnce(T) -> String) -> String {
     match result {
         Ok(value) => show(value),
+        Err(Error::Marker(marker)) => format!("marker: {} {}", marker.key, kind(marker.version)),
         Err(error) => format!("refused: {error}"),
     }
 }
 
-/// What two stores must agree on: all but the id, the time and the place.
+/// What two stores must agree on: all but the ids, the time and the place.
 fn facts(object: &Object) -> String {
     let Object {
         key,
@@ -1844,5 +2058,6 @@ fn facts(object: &Object) -> String {
         parts,
         location: _,
     } = object;
+    let version = kind(*version);
     format!("{key} {version} {owner} {size} {etag} {metadata:?} {documents:?} {parts:?}")
 }
