@@ -16,6 +16,7 @@ use crate::read::{self, Complaints, Fields, Valid, Value};
 use crate::report::{Diagnostic, Place, Report};
 use crate::server::{self, Admin, Listener};
 use crate::storage::{self, Directories, Storage};
+use crate::uploads::{self, Uploads};
 
 /// Also the file to read when one wants to know every key.
 const DEFAULT: &str = include_str!("../examples/default.yaml");
@@ -38,6 +39,7 @@ pub struct Config {
     /// The plugins that every request passes.
     pub enforced: Vec<String>,
     pub decisions: Decisions,
+    pub uploads: Uploads,
     /// The folder of compiled code; `None` for none.
     pub plugin_cache: Option<PathBuf>,
 }
@@ -82,6 +84,7 @@ pub(crate) const KEYS: &[&str] = &[
     "buckets",
     "enforced",
     "decisions",
+    "uploads",
     "plugin_cache",
 ];
 
@@ -223,6 +226,7 @@ fn top_level(
     let decisions = fields.or("decisions", Decisions::default(), |value| {
         decisions::decisions(value, &data, &directories)
     });
+    let uploads = fields.or("uploads", Uploads::default(), uploads::uploads);
     let plugin_cache =
         fields.or(
             "plugin_cache",
@@ -257,6 +261,7 @@ fn top_level(
         chain,
         enforced,
         decisions: decisions?,
+        uploads: uploads?,
         plugin_cache: plugin_cache?,
     })
 }

@@ -28,6 +28,7 @@ mod server;
 mod settings;
 mod storage;
 mod unit;
+mod uploads;
 mod words;
 mod yaml;
 
@@ -45,4 +46,5 @@ pub use report::{Diagnostic, Place, Report};
 pub use schema::schema;
 pub use server::{Admin, Limits, Listener, Tls};
 pub use storage::{DriveSet, Storage};
+pub use uploads::Uploads;
 pub use words::{FailureKind, Grant, Instances, Mode};

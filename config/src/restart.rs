@@ -7,7 +7,7 @@ use crate::report::Diagnostic;
 impl Config {
     /// What differs from `old`, which is running, and cannot be changed in it.
     /// All else can be swapped: the plugins and what refers to them, the accounts,
-    /// the region.
+    /// the region, and when uploads expire.
     pub fn restart_needed(&self, old: &Config) -> Vec<Diagnostic> {
         let Self {
             name: _,
@@ -22,6 +22,7 @@ impl Config {
             chain: _,
             enforced: _,
             decisions,
+            uploads: _,
             plugin_cache,
         } = self;
         let changed = [

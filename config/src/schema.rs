@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::words::{FailureKind, Grant, Instances, Mode};
 use crate::{
     account, chain, config, decisions, endpoint, failure, matching, plugin, server, storage, unit,
+    uploads,
 };
 
 /// What `sluice check --schema` prints.
@@ -42,6 +43,7 @@ pub fn schema() -> Json {
                 list(plugin_name("The name of a plugin.")),
             ),
             "decisions" => decisions(),
+            "uploads" => uploads(),
             "plugin_cache" => text(
                 "A folder for the compiled code of plugins, or `off`; a relative path starts at `storage.data`.",
             ),
@@ -515,6 +517,24 @@ fn decisions() -> Json {
     });
     about(
         "What is kept of decisions: every denial, and a sample of what was allowed.",
+        rules,
+    )
+}
+
+fn uploads() -> Json {
+    let rules = object(uploads::UPLOADS_KEYS, &[], |key| match key {
+        "expire_after" => about(
+            "How long after its beginning an upload that was not completed is aborted, or `never`.",
+            json!({
+                "type": "string",
+                "pattern": format!("^([0-9]+ *({})|never)$", unit::durations().join("|")),
+                "default": "never",
+            }),
+        ),
+        other => unknown(other),
+    });
+    about(
+        "What becomes of multipart uploads that nobody finishes.",
         rules,
     )
 }

@@ -15,13 +15,14 @@ const SIZES: [(&str, u64); 10] = [
     ("TiB", 1 << 40),
 ];
 
-const MICROSECONDS: [(&str, u64); 6] = [
+const MICROSECONDS: [(&str, u64); 7] = [
     ("us", 1),
     ("µs", 1),
     ("ms", 1_000),
     ("s", 1_000_000),
     ("m", 60_000_000),
     ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
 ];
 
 /// The units of sizes.
@@ -56,7 +57,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match parse(text, &MICROSECONDS) {
         Some(microseconds) => Ok(Duration::from_micros(microseconds)),
         None => Err(format!(
-            "`{text}` is not a duration: a whole number and us, ms, s, m or h"
+            "`{text}` is not a duration: a whole number and us, ms, s, m, h or d"
         )),
     }
 }

@@ -117,6 +117,7 @@ accounts: [{id: me}]
     }
     for config in [&short, &full] {
         assert_eq!(config.decisions, Decisions::default());
+        assert_eq!(config.uploads.expire_after, None);
         let cache = config.storage.data.join("plugin-cache");
         assert_eq!(config.plugin_cache, Some(cache));
     }
@@ -288,6 +289,8 @@ fn what_a_plugin_may_reach_and_what_its_failures_mean_is_read_in_full() {
         file_size: 256 << 20,
     };
     assert_eq!(config.decisions, decisions);
+    let week = Duration::from_secs(7 * 24 * 3600);
+    assert_eq!(config.uploads.expire_after, Some(week));
     assert_eq!(config.plugin_cache, Some("/var/cache/sluice".into()));
 }
 

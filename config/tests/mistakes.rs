@@ -216,6 +216,27 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "own directory",
         ),
         (
+            "uploads: {expire_after: 0s}",
+            (7, 25),
+            "uploads.expire_after",
+            "out of range",
+            "1s to",
+        ),
+        (
+            "uploads: {expire_after: 7w}",
+            (7, 25),
+            "uploads.expire_after",
+            "not a duration",
+            "1s to",
+        ),
+        (
+            "uploads: {expire: 7d}",
+            (7, 11),
+            "uploads.expire",
+            "unknown key",
+            "`expire_after`",
+        ),
+        (
             "decisions: {flie: a}",
             (7, 13),
             "decisions.flie",

@@ -38,6 +38,7 @@ fn a_change_that_needs_a_restart_is_named_with_its_place() {
         ("{auth: ", "{acl: {source: builtin:acl}, auth: ", vec![]),
         ("[{use: auth}]", "[{use: auth, mode: shadow}]", vec![]),
         ("[{use: auth}]", "[{use: auth}]\nenforced: [auth]", vec![]),
+        ("", "\nuploads: {expire_after: 1d}\n", vec![]),
         ("keep: 5", "keep: 6", at("decisions", 10)),
         ("eu-central-1", "eu-central-2", vec![]),
         ("connections: 5", "connections: 6", at("listeners", 3)),

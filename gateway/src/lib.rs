@@ -8,6 +8,7 @@ mod body;
 mod builtin;
 mod decision;
 mod error;
+mod expiry;
 mod explain;
 mod gateway;
 mod generation;

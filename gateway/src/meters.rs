@@ -39,6 +39,11 @@ const HELP: &[(&str, Kind, &str)] = &[
         "Decisions that were recorded.",
     ),
     (
+        "sluice_drive_bytes_total",
+        Counter,
+        "Bytes of object data, parity included, that were read from and written to drives.",
+    ),
+    (
         "sluice_drive_fenced_total",
         Counter,
         "Times that a drive was taken out of use after it failed.",
@@ -127,6 +132,11 @@ const HELP: &[(&str, Kind, &str)] = &[
         "sluice_stripes_restored_total",
         Counter,
         "Stripes that were read with the help of parity.",
+    ),
+    (
+        "sluice_uploads_expired_total",
+        Counter,
+        "Multipart uploads that were aborted because nobody finished them in time.",
     ),
 ];
 

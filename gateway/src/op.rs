@@ -9,15 +9,18 @@ pub(crate) mod create_multipart_upload;
 pub(crate) mod delete_bucket;
 pub(crate) mod delete_object;
 pub(crate) mod delete_objects;
+pub(crate) mod get_bucket_versioning;
 pub(crate) mod get_object;
 pub(crate) mod get_object_attributes;
 pub(crate) mod head_bucket;
 pub(crate) mod list_buckets;
 pub(crate) mod list_multipart_uploads;
+pub(crate) mod list_object_versions;
 pub(crate) mod list_objects;
 pub(crate) mod list_objects_v2;
 pub(crate) mod list_parts;
 pub(crate) mod post_object;
+pub(crate) mod put_bucket_versioning;
 pub(crate) mod put_object;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;
@@ -39,6 +42,9 @@ pub(crate) const SERVED: &[Operation] = &[
     Operation::DeleteBucket,
     Operation::ListObjects,
     Operation::ListObjectsV2,
+    Operation::ListObjectVersions,
+    Operation::GetBucketVersioning,
+    Operation::PutBucketVersioning,
     Operation::DeleteObjects,
     Operation::PostObject,
     Operation::PutObject,
@@ -92,9 +98,6 @@ mod tests {
         };
         check(Operation::GetBucketCors, true);
         check(Operation::PutObjectTagging, true);
-        check(Operation::ListObjectVersions, false);
         check(Operation::PostObject, false);
-        check(Operation::GetBucketVersioning, false);
-        check(Operation::PutBucketVersioning, false);
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::decision::Journal;
+use crate::expiry;
 use crate::gateway::Gateway;
 use crate::generation::Generation;
 use crate::meters;
@@ -55,6 +56,7 @@ pub struct Running {
     accepting: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
+    expiry: JoinHandle<()>,
     reloader: Arc<Reloader>,
     journal: Arc<Journal>,
 }
@@ -154,6 +156,7 @@ async fn start_with(
     let serve =
         |listener: Listener| tokio::spawn(listener.serve(Arc::clone(&gateway), stopped.clone()));
     let listeners = bound.into_iter().map(serve).collect();
+    let expiry = tokio::spawn(expiry::run(Arc::clone(&gateway), stopped.clone()));
     Ok(Running {
         addresses,
         admin,
@@ -161,6 +164,7 @@ async fn start_with(
         accepting,
         stop,
         listeners,
+        expiry,
         reloader,
         journal,
     })
@@ -181,6 +185,9 @@ impl Running {
             if let Err(error) = listener.await {
                 tracing::error!(%error, "a listener ended badly");
             }
+        }
+        if let Err(error) = self.expiry.await {
+            tracing::error!(%error, "the expiry of uploads ended badly");
         }
         self.store.close().await;
         self.journal.close();

@@ -5,7 +5,10 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use storage::{ListQuery, ObjectKey, PartNumber, UploadId, UploadMarker, UploadQuery};
+use storage::{
+    ListQuery, ObjectKey, PartNumber, UploadId, UploadMarker, UploadQuery, VersionId,
+    VersionMarker, VersionQuery,
+};
 
 use crate::error::{Code, Error};
 use crate::query::Query;
@@ -35,6 +38,17 @@ pub struct ListObjectsV2 {
     pub start_after: Option<String>,
     pub continuation: Option<Continuation>,
     pub fetch_owner: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListVersions {
+    pub prefix: String,
+    pub delimiter: Option<String>,
+    pub encoded: bool,
+    pub max_keys: usize,
+    pub key_marker: Option<String>,
+    /// Only together with a key marker.
+    pub version_id_marker: Option<VersionId>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,6 +167,54 @@ impl ListObjectsV2 {
             prefix: self.prefix.clone(),
             delimiter: self.delimiter.clone(),
             after: continuation.or_else(|| self.start_after.clone()),
+            limit: self.max_keys,
+        }
+    }
+}
+
+impl ListVersions {
+    pub fn of(query: &Query) -> Result<Self, Error> {
+        let key_marker = text(query, "key-marker");
+        let refuse = |message: &'static str, value: &str| {
+            Error::new(Code::InvalidArgument)
+                .because(message)
+                .argument("version-id-marker", value)
+        };
+        let version_id_marker = match text(query, "version-id-marker") {
+            None => None,
+            Some(id) if key_marker.is_none() => {
+                return Err(refuse(
+                    "A version-id marker cannot be specified without a key marker.",
+                    &id,
+                ));
+            }
+            Some(id) => match VersionId::parse(&id) {
+                Ok(version) => Some(version),
+                Err(_) => return Err(refuse("Invalid version id specified", &id)),
+            },
+        };
+        Ok(Self {
+            prefix: text(query, "prefix").unwrap_or_default(),
+            delimiter: text(query, "delimiter"),
+            encoded: encoded(query)?,
+            max_keys: limit(query, "max-keys", ENTRIES_MAX)?,
+            key_marker,
+            version_id_marker,
+        })
+    }
+
+    pub fn to_query(&self) -> VersionQuery {
+        let after = self.key_marker.clone().map(|key| {
+            // Text that is too long for a key is after every version of one.
+            match (self.version_id_marker, ObjectKey::parse(&key)) {
+                (Some(version), Ok(key)) => VersionMarker::Version(key, version),
+                _ => VersionMarker::Key(key),
+            }
+        });
+        VersionQuery {
+            prefix: self.prefix.clone(),
+            delimiter: self.delimiter.clone(),
+            after,
             limit: self.max_keys,
         }
     }
@@ -399,6 +461,46 @@ mod tests {
         }
         assert!(ListUploads::of(&query("key-marker=k&upload-id-marker=x")).is_err());
         assert!(ListUploads::of(&query("encoding-type=base64")).is_err());
+    }
+
+    #[test]
+    fn a_version_marker_is_one_of_a_key() {
+        let id = VersionId::Id(7);
+        let key = || ObjectKey::parse("k").unwrap();
+        let check = |raw: &str, expected: Option<Option<VersionMarker>>| {
+            let list = ListVersions::of(&query(raw));
+            let after = list.as_ref().map(|list| list.to_query().after).ok();
+            assert_eq!(after, expected, "{raw}");
+            if let Err(error) = list {
+                assert_eq!(error.code(), Some(Code::InvalidArgument));
+                let mut members = error.members();
+                assert!(members.any(|member| member == ("ArgumentName", "version-id-marker")));
+            }
+        };
+        check("", Some(None));
+        check("version-id-marker=", Some(None));
+        check("key-marker=&version-id-marker=", Some(None));
+        check("key-marker=k", Some(Some(VersionMarker::Key("k".into()))));
+        check(
+            "key-marker=k&version-id-marker=",
+            Some(Some(VersionMarker::Key("k".into()))),
+        );
+        check(
+            &format!("key-marker=k&version-id-marker={id}"),
+            Some(Some(VersionMarker::Version(key(), id))),
+        );
+        check(
+            "key-marker=k&version-id-marker=null",
+            Some(Some(VersionMarker::Version(key(), VersionId::Null))),
+        );
+        check(&format!("version-id-marker={id}"), None);
+        check(&format!("key-marker=&version-id-marker={id}"), None);
+        check("key-marker=k&version-id-marker=x", None);
+        let long = "k".repeat(1025);
+        check(
+            &format!("key-marker={long}&version-id-marker={id}"),
+            Some(Some(VersionMarker::Key(long))),
+        );
     }
 
     #[test]

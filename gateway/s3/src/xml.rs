@@ -11,8 +11,8 @@ pub use answer::{
     DeleteOutcome, Names, complete_multipart_upload_result, copy_object_result, copy_part_result,
     delete_result, get_object_attributes_response, initiate_multipart_upload_result,
     list_all_my_buckets_result, list_multipart_uploads_result, list_objects_result,
-    list_objects_v2_result, list_parts_result, location_constraint, post_response,
-    versioning_configuration,
+    list_objects_v2_result, list_parts_result, list_versions_result, location_constraint,
+    post_response, versioning_configuration,
 };
 pub use body::{
     CompletedPart, CreateBucketConfiguration, DeleteRequest, DeleteTarget, TargetVersion,

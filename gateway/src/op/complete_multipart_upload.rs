@@ -12,8 +12,8 @@ use s3::metadata::UPLOAD_ID;
 use s3::xml::CompletedPart;
 use s3::{Algorithm, Code, Head};
 use storage::{
-    Bucket, Error as StoreError, NewObject, Object, ObjectKey, PartNumber, Precondition, Store,
-    Upload, UploadId, UploadedPart,
+    Bucket, Entry, Error as StoreError, Listed, NewObject, Object, ObjectKey, PartNumber,
+    Precondition, Store, Upload, UploadId, UploadedPart, VersionEntry, VersionQuery,
 };
 
 use super::answer::{CHECKSUM_TYPE, set_version};
@@ -32,6 +32,10 @@ const PART_LEN_MIN: u64 = 5 * 1024 * 1024;
 const OBJECT_LEN_MAX: u64 = 5 << 40;
 
 const PARTS_PAGE: usize = 1000;
+
+/// Among so many of the newest versions a repeated completion finds the one that
+/// the first has made.
+const VERSIONS_MAX: usize = 1000;
 
 pub(crate) async fn run(
     request: Cleared,
@@ -123,16 +127,35 @@ async fn complete(
         .await?)
 }
 
-/// The object that this upload has become, while nobody has replaced it.
+/// The version that this upload has become, while nobody has replaced it.
 async fn completed(
     store: &dyn Store,
     bucket: &Bucket,
     key: &ObjectKey,
     id: UploadId,
 ) -> Result<Arc<Object>> {
-    match store.object(bucket, key, None).await {
-        Ok(object) if object.metadata.get(UPLOAD_ID) == Some(&id.to_string()) => Ok(object),
-        Ok(_) | Err(StoreError::ObjectMissing | StoreError::Marker(_)) => {
+    // The versions of a key come before those of longer keys that begin with it.
+    let query = VersionQuery {
+        prefix: key.to_string(),
+        limit: VERSIONS_MAX,
+        ..VersionQuery::default()
+    };
+    let page = store.list_versions(bucket, &query).await?;
+    let upload = id.to_string();
+    let mut versions = page.entries.into_iter().filter_map(|entry| match entry {
+        Entry::Item(VersionEntry {
+            version: Listed::Object(object),
+            ..
+        }) => Some(object),
+        Entry::Item(_) | Entry::Prefix(_) => None,
+    });
+    let made = versions
+        .find(|object| object.key == *key && object.metadata.get(UPLOAD_ID) == Some(&upload));
+    let made = made.ok_or(StoreError::UploadMissing)?;
+    // A listing does not say what an object is made of.
+    match store.object(bucket, key, Some(made.version)).await {
+        Ok(object) if object.id == made.id => Ok(object),
+        Ok(_) | Err(StoreError::VersionMissing | StoreError::Marker(_)) => {
             Err(StoreError::UploadMissing.into())
         }
         Err(error) => Err(error.into()),

@@ -29,6 +29,14 @@ pub(super) fn between(old: &Generation, new: &Generation) -> Vec<String> {
     if was != is {
         changes.push(format!("enforced was [{was}] and is [{is}]"));
     }
+    let expiry = |generation: &Generation| match generation.config.uploads.expire_after {
+        Some(age) => format!("after {age:?}"),
+        None => "never".to_owned(),
+    };
+    let (was, is) = (expiry(old), expiry(new));
+    if was != is {
+        changes.push(format!("uploads expired {was} and expire {is}"));
+    }
     changes.extend(differences(
         "account",
         &accounts(&old.config),

@@ -231,6 +231,10 @@ impl Admin {
                 metrics::gauge!("sluice_drive_state", "drive" => drive.name.clone(), "state" => state_name(state)).set(here);
             }
         }
+        let traffic = self.store.traffic();
+        for (direction, bytes) in [("read", traffic.read), ("written", traffic.written)] {
+            metrics::counter!("sluice_drive_bytes_total", "direction" => direction).absolute(bytes);
+        }
         if let Some(reloader) = self.reloader.upgrade() {
             reloader.generation().chain.show();
         }

@@ -37,6 +37,11 @@ pub(crate) async fn serve(
         Operation::DeleteBucket => op::delete_bucket::run(&cleared, store).await,
         Operation::ListObjects => op::list_objects::run(&cleared, generation).await,
         Operation::ListObjectsV2 => op::list_objects_v2::run(&cleared, generation).await,
+        Operation::ListObjectVersions => op::list_object_versions::run(&cleared, generation).await,
+        Operation::GetBucketVersioning => op::get_bucket_versioning::run(&cleared),
+        Operation::PutBucketVersioning => {
+            op::put_bucket_versioning::run(cleared, &mut exchange.body, store).await
+        }
         Operation::DeleteObjects => op::delete_objects::run(cleared, exchange, store).await,
         Operation::PostObject => op::post_object::run(cleared, &mut exchange.body, store).await,
         Operation::PutObject => op::put_object::run(cleared, &mut exchange.body, store).await,

@@ -1,8 +1,11 @@
 //! CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload,
 //! AbortMultipartUpload, ListParts, ListMultipartUploads.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use base64::prelude::{BASE64_STANDARD, Engine};
-use sluice_tests::{OTHER, ROOT, Reply, Request, Server, crc32, encode};
+use sluice_tests::{OTHER, ROOT, Reply, Request, Server, Settings, crc32, encode};
 
 const MIB: usize = 1024 * 1024;
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
@@ -655,4 +658,32 @@ fn an_upload_is_aborted_only_if_it_began_when_the_client_thinks() {
     let initiated = initiated.to_zoned(jiff::tz::TimeZone::UTC);
     abort(&initiated.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).expect(204);
     upload.list("").refused(404, "NoSuchUpload");
+}
+
+#[test]
+fn an_upload_that_nobody_finishes_expires() {
+    let server = std::sync::Arc::new(Server::start(&Settings {
+        policy: "uploads: {expire_after: 1s}\n".to_owned(),
+        ..Settings::default()
+    }));
+    server.bucket("mp-expired");
+    let upload = Upload::begin_in(server, "mp-expired", &[]);
+    upload.part(1, &blob(MIB, 1));
+    let begun = Instant::now();
+    while upload.list("").status == 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not expire"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    upload.list("").refused(404, "NoSuchUpload");
+    assert!(
+        begun.elapsed() > Duration::from_millis(500),
+        "it had its time"
+    );
+    let delete = Request::delete("/mp-expired").signed(&ROOT);
+    upload.server.send(&delete).expect(204);
+    let metrics = upload.server.ask_admin(&Request::get("/metrics"));
+    assert!(metrics.text().contains("sluice_uploads_expired_total 1"));
 }

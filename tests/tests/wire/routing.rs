@@ -31,8 +31,6 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
         "replication",
         "requestPayment",
         "tagging",
-        "versioning",
-        "versions",
         "website",
     ] {
         unserved("GET", &format!("/unserved?{name}"));
@@ -43,7 +41,6 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
         "lifecycle",
         "policy",
         "tagging",
-        "versioning",
         "encryption",
         "website",
         "notification",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use storage::{
-    Bucket, BucketName, Deleted, Delimited, Entry, Metadata, Object, Page, Timestamp, Upload,
-    UploadedPart, Versioning,
+    Bucket, BucketName, Deleted, Delimited, Entry, Listed, Metadata, Object, Page, Timestamp,
+    Upload, UploadedPart, VersionEntry, VersionMarker, Versioning,
 };
 
 use super::{DeleteTarget, Document, TargetVersion};
@@ -13,7 +13,7 @@ use crate::checksum::Algorithm;
 use crate::encode;
 use crate::error::Error;
 use crate::listing::{
-    Continuation, ListBuckets, ListObjects, ListObjectsV2, ListParts, ListUploads,
+    Continuation, ListBuckets, ListObjects, ListObjectsV2, ListParts, ListUploads, ListVersions,
 };
 use crate::time::iso8601;
 
@@ -104,6 +104,39 @@ pub fn list_objects_v2_result(
         answer.delimiter(input.delimiter.as_deref(), input.encoded);
         answer.flag("IsTruncated", page.truncated);
         answer.objects(page, &spell, input.fetch_owner.then_some(names));
+    })
+}
+
+pub fn list_versions_result(
+    bucket: &BucketName,
+    input: &ListVersions,
+    page: &Delimited<VersionEntry>,
+    names: Names<'_>,
+) -> String {
+    let spell = spelling(input.encoded);
+    let version_id_marker = input.version_id_marker.map(|id| id.to_string());
+    Document::root("ListVersionsResult", |answer| {
+        answer.text("Name", bucket.as_str());
+        answer.text("Prefix", &spell(&input.prefix));
+        let key_marker = input.key_marker.as_deref().unwrap_or_default();
+        answer.text("KeyMarker", &spell(key_marker));
+        answer.text("VersionIdMarker", &version_id_marker.unwrap_or_default());
+        if let (true, Some(last)) = (page.truncated, page.entries.last()) {
+            match last.marker() {
+                VersionMarker::Key(prefix) => answer.text("NextKeyMarker", &spell(&prefix)),
+                VersionMarker::Version(key, version) => {
+                    answer.text("NextKeyMarker", &spell(key.as_str()));
+                    answer.text("NextVersionIdMarker", &version.to_string());
+                }
+            }
+        }
+        answer.number("MaxKeys", input.max_keys);
+        answer.delimiter(input.delimiter.as_deref(), input.encoded);
+        answer.flag("IsTruncated", page.truncated);
+        for entry in items(page) {
+            answer.version(entry, &spell, names);
+        }
+        answer.prefixes(page, &spell);
     })
 }
 
@@ -397,6 +430,29 @@ impl Document {
             });
         }
         self.prefixes(page, spell);
+    }
+
+    fn version(&mut self, entry: &VersionEntry, spell: &dyn Fn(&str) -> String, names: Names<'_>) {
+        let listed = &entry.version;
+        let (name, object) = match listed {
+            Listed::Object(object) => ("Version", Some(object)),
+            Listed::Marker(_) => ("DeleteMarker", None),
+        };
+        self.group(name, |version| {
+            version.text("Key", &spell(listed.key().as_str()));
+            version.text("VersionId", &listed.version().to_string());
+            version.flag("IsLatest", entry.latest);
+            version.time("LastModified", listed.modified());
+            if let Some(object) = object {
+                version.etag(&object.etag);
+                version.kept_algorithm(&object.metadata);
+                version.text("Size", &object.size.to_string());
+            }
+            version.account("Owner", listed.owner(), names);
+            if object.is_some() {
+                version.text("StorageClass", "STANDARD");
+            }
+        });
     }
 
     fn prefixes<T>(&mut self, page: &Delimited<T>, spell: &dyn Fn(&str) -> String) {

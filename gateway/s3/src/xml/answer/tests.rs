@@ -1,5 +1,8 @@
 use proptest::prelude::*;
-use storage::{Documents, Locator, ObjectKey, Part, PartNumber, Precondition, UploadId, VersionId};
+use storage::{
+    Documents, Geometry, Locator, Marker, ObjectKey, Part, PartNumber, Precondition, UploadId,
+    VersionId,
+};
 
 use super::*;
 use crate::error::Code;
@@ -82,7 +85,7 @@ fn buckets_are_listed() {
             owner: "alice".into(),
             created: TIME,
             versioning: Versioning::Never,
-            placement: storage::Geometry { data: 4, parity: 2 }.into(),
+            placement: Geometry { data: 4, parity: 2 }.into(),
             documents: Documents::default(),
         })],
         truncated: true,
@@ -296,6 +299,66 @@ fn a_quiet_delete_hears_of_failures_alone() {
     check(
         &delete_result(&outcomes, true),
         &format!("<DeleteResult>{error}</DeleteResult>"),
+    );
+}
+
+#[test]
+fn versions_are_listed_with_delete_markers_among_them() {
+    let deleted = Marker {
+        key: ObjectKey::parse("a\u{1}").unwrap(),
+        version: VersionId::Id(1),
+        owner: "alice".into(),
+        modified: TIME,
+    };
+    let entry = |latest, version| Entry::Item(VersionEntry { latest, version });
+    let mut page = Page {
+        entries: vec![
+            entry(true, Listed::Marker(deleted)),
+            entry(
+                false,
+                Listed::Object(object("a\u{1}", &[("x-amz-checksum-crc32", "y/Q5Jg==")])),
+            ),
+        ],
+        truncated: true,
+    };
+    let id = VersionId::Id(1).to_string();
+    let owner = "<Owner><ID>alice</ID><DisplayName>Alice &amp; Co</DisplayName></Owner>";
+    let entries = |key: &str| {
+        format!(
+            "<DeleteMarker><Key>{key}</Key><VersionId>{id}</VersionId><IsLatest>true</IsLatest>\
+             <LastModified>2013-05-24T00:00:00.042Z</LastModified>{owner}</DeleteMarker>\
+             <Version><Key>{key}</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>\
+             <LastModified>2013-05-24T00:00:00.042Z</LastModified><ETag>&quot;e&quot;</ETag>\
+             <ChecksumAlgorithm>CRC32</ChecksumAlgorithm><Size>5</Size>{owner}\
+             <StorageClass>STANDARD</StorageClass></Version>"
+        )
+    };
+    let list = |raw: &str| ListVersions::of(&Query::parse(raw).unwrap()).unwrap();
+    check(
+        &list_versions_result(&bucket(), &list("max-keys=2"), &page, &names),
+        &format!(
+            "<ListVersionsResult><Name>the-bucket</Name><Prefix></Prefix><KeyMarker></KeyMarker>\
+             <VersionIdMarker></VersionIdMarker><NextKeyMarker>a\u{fffd}</NextKeyMarker>\
+             <NextVersionIdMarker>null</NextVersionIdMarker><MaxKeys>2</MaxKeys>\
+             <IsTruncated>true</IsTruncated>{}</ListVersionsResult>",
+            entries("a\u{fffd}")
+        ),
+    );
+    // After a rolled-up prefix there is no version to continue after.
+    page.entries.push(Entry::Prefix("b/".into()));
+    let raw = format!(
+        "prefix=%01&delimiter=/&key-marker=a%01&version-id-marker={id}&max-keys=3&encoding-type=url"
+    );
+    check(
+        &list_versions_result(&bucket(), &list(&raw), &page, &names),
+        &format!(
+            "<ListVersionsResult><Name>the-bucket</Name><Prefix>%01</Prefix>\
+             <KeyMarker>a%01</KeyMarker><VersionIdMarker>{id}</VersionIdMarker>\
+             <NextKeyMarker>b/</NextKeyMarker><MaxKeys>3</MaxKeys><Delimiter>/</Delimiter>\
+             <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>{}\
+             <CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes></ListVersionsResult>",
+            entries("a%01")
+        ),
     );
 }
 
