@@ -34,18 +34,22 @@ pub(crate) const PARTS: [&str; 4] = ["Buckets", "Objects", "Beyond the list", "A
 /// In the order of the list of operations.
 pub(crate) const ROWS: &[Row] = &[
     row("DELETE Bucket", "Buckets"),
+    row("DELETE Bucket CORS", "Buckets"),
     row("GET Bucket (List Objects)", "Buckets"),
     row("GET Bucket ACL", "Buckets"),
+    row("GET Bucket CORS", "Buckets"),
     row("GET Bucket location", "Buckets"),
     row("HEAD Bucket", "Buckets"),
     row("List Multipart Uploads", "Buckets"),
     row("PUT Bucket", "Buckets"),
     row("PUT Bucket ACL", "Buckets"),
+    row("PUT Bucket CORS", "Buckets"),
     row("DELETE Object", "Objects"),
     row("DELETE Multiple Objects", "Objects"),
     row("GET Object", "Objects"),
     row("GET Object ACL", "Objects"),
     row("HEAD Object", "Objects"),
+    row("OPTIONS Object", "Objects"),
     row("PUT Object", "Objects"),
     row("PUT Object ACL", "Objects"),
     row("PUT Object (Copy)", "Objects"),
@@ -57,6 +61,9 @@ pub(crate) const ROWS: &[Row] = &[
     row("List Parts", "Objects"),
     row("GET Service", "Beyond the list"),
     row("GET Bucket (List Objects v2)", "Beyond the list"),
+    row("GET Object Attributes", "Beyond the list"),
+    row("Who asks", "All requests"),
+    row("What is asked", "All requests"),
 ];
 
 const fn row(name: &'static str, part: &'static str) -> Row {
