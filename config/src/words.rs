@@ -39,6 +39,8 @@ words! {
         Counters "counters",
         Http "http",
         Secrets "secrets",
+        Placement "placement",
+        Metering "metering",
     }
 
     /// Why a plugin gave no valid answer.

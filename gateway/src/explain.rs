@@ -212,6 +212,7 @@ impl Play<'_> {
         let store = self.store().await?;
         let scene = stage::scene(self.head, &store).await?;
         self.scene = Some(scene.clone());
+        run.address(&scene.target);
         for access in &*scene.accesses {
             run.authorize(access)?;
         }
@@ -267,6 +268,8 @@ impl Play<'_> {
                 access,
                 bucket,
                 object,
+                marker: None,
+                source: None,
             });
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! What every metric of the gateway means, in words for whoever reads `/metrics`.
 //!
 //! No label is made from a bucket, a key or a principal: clients choose those, and
-//! there would be no end of them.
+//! there would be no end of them. Only plugins that were granted it count by subjects
+//! of their own, of which the host bounds the number.
 
 use Kind::{Counter, Gauge, Histogram};
 
@@ -92,6 +93,11 @@ const HELP: &[(&str, Kind, &str)] = &[
         "sluice_plugin_instances",
         Gauge,
         "Calls that are inside a plugin, the limit of them, and instances that wait for a request.",
+    ),
+    (
+        "sluice_plugin_metered_total",
+        Counter,
+        "What a plugin counted, by a subject that it named; `other` is for those above their limit.",
     ),
     (
         "sluice_plugin_seconds",

@@ -67,6 +67,11 @@ pub(crate) async fn handle(
                 Ok(()) => answer(&generation, routed, &mut exchange).await,
                 Err(error) => Err(error),
             };
+            if exchange.scene.is_none()
+                && let Some(target) = stage::glimpse(&facts.head, &*generation.store).await
+            {
+                exchange.run.address(&target);
+            }
             let outcome = outcome.map_err(|error| error.about(&facts.head));
             let recorder = Recorder {
                 journal: &gateway.journal,
@@ -85,7 +90,9 @@ pub(crate) async fn handle(
 async fn answer(generation: &Generation, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
     let authenticated = stage::authenticate(routed, &mut exchange.run)?;
     let loaded = stage::load(authenticated, &*generation.store).await?;
-    exchange.scene = Some(loaded.scene());
+    let scene = loaded.scene();
+    exchange.run.address(&scene.target);
+    exchange.scene = Some(scene);
     let authorized = stage::authorize(loaded, &mut exchange.run)?;
     let cleared = stage::prepare(authorized, &mut exchange.run)?;
     stage::serve(cleared, exchange, generation).await

@@ -10,7 +10,7 @@ use std::{fs, iter};
 use config::{Config, Diagnostic, OnStart, PluginFacts, PluginSource, Report};
 use host::{
     Account, BaseUrl, Chain, Credential, Directory, Endpoint, FailurePolicy, Host, Match,
-    OnFailure, Plugin, Services, Source, Step, Time,
+    OnFailure, Plugin, Selector, Services, Source, Step, Time,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -381,6 +381,10 @@ fn matching(matching: &config::Match) -> Result<Match, String> {
         let globs = globs.collect::<Result<Vec<_>, _>>();
         globs.map_err(|error| error.to_string())
     };
+    let selectors = |names: &[config::Glob]| {
+        let named = globs(names)?.into_iter().map(Selector::Name);
+        Ok::<_, String>(named.collect())
+    };
     let headers = headers
         .iter()
         .map(|pattern| host::HeaderPattern::parse(pattern.as_str()));
@@ -393,8 +397,8 @@ fn matching(matching: &config::Match) -> Result<Match, String> {
     Ok(Match {
         operations: operations.clone(),
         buckets: globs(buckets)?,
-        within: globs(within)?,
-        except: globs(except)?,
+        within: selectors(within)?,
+        except: selectors(except)?,
         prefixes: prefixes.clone(),
         principals: principals.collect(),
         headers: headers.map_err(|error| error.to_string())?,

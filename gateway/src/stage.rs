@@ -14,7 +14,7 @@ pub(crate) use audit::Audit;
 pub(crate) use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::{Authorized, authorize};
 pub(crate) use form::read_form;
-pub(crate) use load::{Loaded, load, scene};
+pub(crate) use load::{Loaded, glimpse, load, scene};
 pub(crate) use prepare::{Cleared, prepare};
 pub(crate) use respond::{Reply, refuse_unread, respond};
 pub(crate) use route::{Routed, route};

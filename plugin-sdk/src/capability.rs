@@ -7,18 +7,20 @@ pub mod documents {
     pub use crate::bindings::sluice::policy::types::Scope;
     use crate::host::documents as host;
 
-    /// One document of this plugin, where there is one.
+    /// One document of this plugin, where there is one. [`Scope::Source`] is the
+    /// object that a copy reads.
     pub fn get(scope: Scope, name: &str) -> Option<Vec<u8>> {
         host::get(scope, name)
     }
 
     /// Attaches a document. It is stored together with what the operation
-    /// stores, or not at all. Only in `prepare` and `serve`.
+    /// stores, or not at all. Only in `prepare` and `serve`, and never to the source
+    /// of a copy.
     pub fn put(scope: Scope, name: &str, content: &[u8]) {
         host::put(scope, name, content);
     }
 
-    /// Only in `prepare` and `serve`.
+    /// Likewise only in `prepare` and `serve`.
     pub fn delete(scope: Scope, name: &str) {
         host::delete(scope, name);
     }
@@ -208,6 +210,91 @@ pub mod secrets {
     /// constant time.
     pub fn verify_hmac_sha256(secret: &str, data: &[u8], mac: &[u8]) -> Result<bool, Failure> {
         host::verify_hmac_sha256(secret, data, mac)
+    }
+}
+
+/// The bucket that CreateBucket is about to make. No grant is needed.
+pub mod creation {
+    pub use crate::bindings::sluice::policy::creation::NewBucket;
+    use crate::host::creation as host;
+
+    /// What the client's body said, and what plugins before this one in the chain
+    /// planned. Only in `prepare` of CreateBucket; elsewhere there is none.
+    pub fn bucket() -> Option<NewBucket> {
+        host::bucket()
+    }
+}
+
+/// Where what a request creates is put, and whose it is. Only in
+/// [`prepare`](crate::Plugin::prepare). What a plugin in shadow says here changes
+/// nothing. Grant: `placement`.
+///
+/// ```no_run
+/// # use sluice_plugin::prelude::*;
+/// # fn prepared() -> Result<(), Denial> {
+/// let gold = placement::Plan::new("gold", "eu-gold").geometry(4, 2).tag("tier", "gold");
+/// if let Err(reason) = placement::plan_bucket(&gold) {
+///     return deny(InvalidRequest).because(reason);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub mod placement {
+    pub use crate::bindings::sluice::policy::placement::Plan;
+    use crate::host::placement as host;
+
+    /// Says how the bucket of CreateBucket is made. One plugin does; it may do so
+    /// again. Fails where another one has, and where the plan cannot be: the message
+    /// says why.
+    pub fn plan_bucket(plan: &Plan) -> Result<(), String> {
+        host::plan_bucket(plan)
+    }
+
+    /// What the request creates belongs to the owner of the bucket, whoever asked.
+    /// Only of operations that create an object or an upload.
+    pub fn give_to_bucket_owner() {
+        host::give_to_bucket_owner();
+    }
+
+    impl Plan {
+        /// A bucket like any other, made by this template with this provisioning code.
+        pub fn new(template: &str, location: &str) -> Self {
+            Self {
+                template: template.to_owned(),
+                location: location.to_owned(),
+                geometry: None,
+                versioning: false,
+                quota: None,
+                acl: None,
+                tags: Vec::new(),
+            }
+        }
+
+        /// Sets how many shards its data have.
+        pub fn geometry(mut self, data: u8, parity: u8) -> Self {
+            self.geometry = Some((data, parity));
+            self
+        }
+
+        /// Gives it a tag.
+        pub fn tag(mut self, key: &str, value: &str) -> Self {
+            self.tags.push((key.to_owned(), value.to_owned()));
+            self
+        }
+    }
+}
+
+/// Counts for whoever is sent a bill. They are shown as the metric
+/// `sluice_plugin_metered_total`, and go on where they were when the configuration
+/// is read again. A plugin in shadow counts nothing. Grant: `metering`.
+pub mod metering {
+    use crate::host::metering as host;
+
+    /// Adds `n` to what is counted of a subject, such as an account: a text of 1 to
+    /// 128 bytes without control characters. A plugin has at most 1000 subjects; what
+    /// is counted of others is counted of `other`.
+    pub fn count(subject: &str, n: u64) {
+        host::count(subject, n);
     }
 }
 

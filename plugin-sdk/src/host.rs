@@ -3,10 +3,12 @@
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::sluice::policy::{
-    access, clock, counters, directory, documents, http, identity, log, request, secrets,
+    access, clock, counters, creation, directory, documents, http, identity, log, metering,
+    placement, request, secrets,
 };
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::host::{
-    access, clock, counters, directory, documents, http, identity, log, request, secrets,
+    access, clock, counters, creation, directory, documents, http, identity, log, metering,
+    placement, request, secrets,
 };

@@ -110,8 +110,11 @@
 //! | `counters` | [`counters`] | limit rates |
 //! | `secrets` | [`secrets`] | compute with keys that the plugin never sees |
 //! | `http` | [`mod@http`] | ask services that the operator named |
+//! | `placement` | [`placement`] | plan how a bucket is made; give what is created to the bucket's owner |
+//! | `metering` | [`metering`] | count for a bill |
 //!
-//! The [`log`] is there without a grant: `info!("{} tags", tags)`.
+//! The [`log`] is there without a grant: `info!("{} tags", tags)`. So is [`creation`],
+//! which tells of the bucket that CreateBucket is about to make.
 //!
 //! # Sub-resources
 //!
@@ -194,7 +197,10 @@ mod verdict;
 pub mod xml;
 
 pub use bindings::sluice::policy::types::{Action, Operation};
-pub use capability::{clock, counters, directory, documents, http, identity, log, secrets};
+pub use capability::{
+    clock, counters, creation, directory, documents, http, identity, log, metering, placement,
+    secrets,
+};
 pub use plugin::{Interest, Manifest, Phase, Plugin, Reply, Settings, SubResource};
 pub use request::{Access, Request, Tags, form_decoded, hex_digit};
 /// Makes a type readable from the settings of a plugin, with a JSON Schema that
@@ -280,7 +286,7 @@ pub use sluice_plugin_macros::Settings;
 /// |---|---|
 /// | `operations = [..]` | concerned only in these [`Operation`]s |
 /// | `headers = [".."]`, `queries = [".."]` | only where one of these headers, or query parameters, is present |
-/// | `documents = [".."]` | only where the bucket has one of these documents |
+/// | `documents = [".."]` | only where the bucket, the object or the source of a copy has one of these documents |
 /// | `authorize(..)`, and so on | these conditions for this phase, in place of those above; a phase given twice is asked when either holds |
 /// | `claims = [..]` | operations that `serve` answers |
 /// | `sub_resources = [bucket("legal-notice", [GetSubResource])]` | sub-resources that S3 does not have, of a `bucket` or an `object`, which `serve` answers |
@@ -297,7 +303,10 @@ pub mod prelude {
         Access, Account, Action, Authentication, Code, Denial, Interest, Manifest, Operation,
         Phase, Plugin, Principal, Reply, Request, Settings, Vote, deny, export, plugin,
     };
-    pub use crate::{clock, counters, directory, documents, http, identity, secrets};
+    pub use crate::{
+        clock, counters, creation, directory, documents, http, identity, metering, placement,
+        secrets,
+    };
     // So that a refusal reads `deny(AccessDenied)`.
     pub use crate::Code::*;
     pub use crate::{debug, error, info, warn};

@@ -178,7 +178,8 @@ impl Interest {
         self
     }
 
-    /// Only where the bucket carries one of these documents of this plugin.
+    /// Only where the bucket, the object that the access is about, or the one that a
+    /// copy reads carries one of these documents of this plugin.
     pub fn documents<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.documents.extend(names.into_iter().map(str::to_owned));
         self

@@ -88,6 +88,13 @@ impl Request {
         request::request_id()
     }
 
+    /// One field of a form that a browser posts, of those before the file; its name
+    /// in lower case. Only PostObject has any. What says the same as a header of
+    /// PutObject counts as that [`header`](Self::header), too.
+    pub fn form_field(&self, name: &str) -> Option<String> {
+        request::form_field(name)
+    }
+
     /// The whole body, verified. Only in [`serve`](crate::Plugin::serve).
     pub fn body(&self) -> Result<Vec<u8>, Denial> {
         request::body()
@@ -132,6 +139,16 @@ impl Access {
     /// The account that owns the object, where the object exists.
     pub fn object_owner(&self) -> Option<String> {
         access::object_owner()
+    }
+
+    /// The name of the template that the bucket was made by, if it was by any.
+    pub fn bucket_template(&self) -> Option<String> {
+        access::bucket_template()
+    }
+
+    /// The provisioning code that the bucket was made with, if it was with any.
+    pub fn bucket_location(&self) -> Option<String> {
+        access::bucket_location()
     }
 }
 

@@ -29,15 +29,19 @@
 pub mod cases;
 mod counters;
 pub(crate) mod host;
+mod meter;
 mod services;
 
 pub use counters::Counters;
+pub use meter::Meter;
 pub use services::{Made, Services};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::bindings::sluice::policy::creation::NewBucket;
 use crate::bindings::sluice::policy::http::{Answer, Failure};
+use crate::bindings::sluice::policy::placement::Plan;
 use crate::bindings::sluice::policy::types::{
     Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Scope, Vote,
 };
@@ -82,7 +86,15 @@ pub struct Request {
     pub bucket_owner: Option<String>,
     /// The account that owns the object; there is no object without one.
     pub object_owner: Option<String>,
-    /// What is kept with the bucket and the object.
+    /// The template that the bucket was made by.
+    pub bucket_template: Option<String>,
+    /// The provisioning code that it was made with.
+    pub bucket_location: Option<String>,
+    /// The fields of a form before its file, names in lower case.
+    pub form: BTreeMap<String, String>,
+    /// The bucket that CreateBucket is about to make.
+    pub creation: NewBucket,
+    /// What is kept with the bucket, the object, and the one that a copy reads.
     pub documents: Documents,
     /// The accounts that the gateway knows.
     pub directory: Vec<Known>,
@@ -90,6 +102,8 @@ pub struct Request {
     pub now_ms: u64,
     /// Shared with every clone of the request, as the gateway shares them.
     pub counters: Counters,
+    /// Shared likewise, so that one can ask afterwards what was metered.
+    pub meter: Meter,
     /// Shared likewise, so that one can ask afterwards what was called.
     pub services: Services,
     /// The keys that the operator named.
@@ -113,15 +127,51 @@ pub struct Documents {
     pub bucket: BTreeMap<String, Option<Vec<u8>>>,
     /// Of the object, by name.
     pub object: BTreeMap<String, Option<Vec<u8>>>,
+    /// Of the object that a copy reads, by name. Nothing can be done to them.
+    pub source: BTreeMap<String, Option<Vec<u8>>>,
 }
 
-/// What came of a phase that may attach documents.
+/// What came of a phase that may say what becomes of what the request stores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed<T> {
     /// What the phase answered.
     pub answer: T,
     /// What it put or deleted.
     pub documents: Documents,
+    /// How it planned the bucket.
+    pub plan: Option<Plan>,
+    /// Whose it is what the request creates.
+    pub ownership: Ownership,
+}
+
+/// Whose it is what a request creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ownership {
+    /// Whoever made the request.
+    #[default]
+    Requester,
+    /// Whoever owns the bucket.
+    BucketOwner,
+}
+
+impl<T> Changed<T> {
+    /// Nothing but an answer.
+    pub fn only(answer: T) -> Self {
+        Self {
+            answer,
+            documents: Documents::default(),
+            plan: None,
+            ownership: Ownership::default(),
+        }
+    }
+
+    /// Whether there is nothing but an answer.
+    pub fn is_nothing(&self) -> bool {
+        self.documents == Documents::default()
+            && self.plan.is_none()
+            && self.ownership == Ownership::Requester
+    }
 }
 
 impl Request {
@@ -154,10 +204,15 @@ impl Request {
             action: Action::GetObject,
             bucket_owner: None,
             object_owner: None,
+            bucket_template: None,
+            bucket_location: None,
+            form: BTreeMap::new(),
+            creation: NewBucket::default(),
             documents: Documents::default(),
             directory: Vec::new(),
             now_ms: 0,
             counters: Counters::default(),
+            meter: Meter::default(),
             services: Services::default(),
             secrets: BTreeMap::new(),
         };
@@ -228,7 +283,27 @@ impl Request {
         self
     }
 
-    /// Keeps a document of the plugin with the bucket or the object.
+    /// Says what the bucket was made by, and its provisioning code.
+    pub fn bucket_made(mut self, template: &str, location: &str) -> Self {
+        self.bucket_template = Some(template.to_owned());
+        self.bucket_location = Some(location.to_owned());
+        self
+    }
+
+    /// Fills in a field of the form.
+    pub fn form_field(mut self, name: &str, value: &str) -> Self {
+        self.form
+            .insert(name.to_ascii_lowercase(), value.to_owned());
+        self
+    }
+
+    /// Sets what is known of the bucket that CreateBucket is about to make.
+    pub fn creating(mut self, bucket: NewBucket) -> Self {
+        self.creation = bucket;
+        self
+    }
+
+    /// Keeps a document of the plugin with the bucket, the object or the source.
     pub fn document(mut self, scope: Scope, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.documents.put(scope, name, Some(content.into()));
         self
@@ -276,6 +351,11 @@ impl Request {
         self.services.made()
     }
 
+    /// What was metered in the phases run so far, by subject.
+    pub fn metered(&self) -> BTreeMap<String, u64> {
+        self.meter.counts()
+    }
+
     /// What the plugin says of who made the request.
     pub fn authenticate(&self, plugin: &impl Plugin) -> Authentication {
         self.run(Phase::Authenticate, |request, _| {
@@ -321,6 +401,8 @@ impl Request {
             request: self.clone(),
             phase,
             changes: Documents::default(),
+            plan: None,
+            ownership: Ownership::default(),
         };
         let outer = SCENE.replace(Some(scene));
         assert!(outer.is_none(), "a phase is not run inside another");
@@ -330,6 +412,8 @@ impl Request {
         Changed {
             answer,
             documents: scene.changes,
+            plan: scene.plan,
+            ownership: scene.ownership,
         }
     }
 
@@ -347,6 +431,7 @@ impl Documents {
         match scope {
             Scope::Bucket => &self.bucket,
             Scope::Object => &self.object,
+            Scope::Source => &self.source,
         }
     }
 
@@ -354,6 +439,7 @@ impl Documents {
         let documents = match scope {
             Scope::Bucket => &mut self.bucket,
             Scope::Object => &mut self.object,
+            Scope::Source => &mut self.source,
         };
         documents.insert(name.to_owned(), content);
     }
@@ -371,12 +457,25 @@ impl Account {
     }
 }
 
+impl Default for NewBucket {
+    /// One of which the client's body says nothing.
+    fn default() -> Self {
+        Self {
+            location_constraint: None,
+            tags: Vec::new(),
+            acl: None,
+        }
+    }
+}
+
 /// The request that a phase is being run with.
 #[derive(Debug)]
 struct Scene {
     request: Request,
     phase: Phase,
     changes: Documents,
+    plan: Option<Plan>,
+    ownership: Ownership,
 }
 
 thread_local! {

@@ -14,7 +14,8 @@ mod generated {
 }
 
 pub(crate) use generated::sluice::policy::{
-    access, clock, counters, directory, documents, http, identity, log, request, secrets, types,
+    access, clock, counters, creation, directory, documents, http, identity, log, metering,
+    placement, request, secrets, types,
 };
 pub(crate) use generated::{Plugin, PluginPre};
 

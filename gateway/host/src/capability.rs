@@ -3,11 +3,14 @@
 mod access;
 mod clock;
 pub(crate) mod counters;
+mod creation;
 mod directory;
 pub(crate) mod documents;
 pub(crate) mod http;
 pub(crate) mod identity;
 mod log;
+mod metering;
+mod placement;
 mod request;
 mod secrets;
 
@@ -26,6 +29,7 @@ pub(crate) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
     bindings::request::add_to_linker::<_, Own>(linker, |state| state)?;
     bindings::access::add_to_linker::<_, Own>(linker, |state| state)?;
     bindings::log::add_to_linker::<_, Own>(linker, |state| state)?;
+    bindings::creation::add_to_linker::<_, Own>(linker, |state| state)?;
     for grant in grants {
         match grant {
             Grant::Documents => {
@@ -44,6 +48,12 @@ pub(crate) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
             Grant::Http => bindings::http::add_to_linker::<_, Own>(linker, |state| state)?,
             Grant::Secrets => {
                 bindings::secrets::add_to_linker::<_, Own>(linker, |state| state)?;
+            }
+            Grant::Placement => {
+                bindings::placement::add_to_linker::<_, Own>(linker, |state| state)?;
+            }
+            Grant::Metering => {
+                bindings::metering::add_to_linker::<_, Own>(linker, |state| state)?;
             }
         }
     }

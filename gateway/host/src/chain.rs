@@ -388,7 +388,7 @@ impl Chain {
 
     /// Begins a request of which it is known who made it.
     pub fn begin_as(self: &Arc<Self>, facts: Arc<Facts>, principal: Principal) -> Run {
-        Run::amid(self.clone(), facts, principal, None)
+        Run::amid(self.clone(), facts, principal, None, None)
     }
 }
 

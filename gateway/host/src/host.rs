@@ -17,6 +17,7 @@ use crate::capability;
 use crate::clock;
 use crate::failure::Failure;
 use crate::limits::Grant;
+use crate::metering::Meter;
 use crate::outbound::{Offline, Outbound};
 use crate::places::{Places, Pool};
 use crate::plugin::{
@@ -72,6 +73,8 @@ pub struct Host {
     cache: Option<Cache>,
     /// By the name of the plugin. They outlive it for as long as they count.
     counts: Mutex<HashMap<String, Arc<Counts>>>,
+    /// By the name of the plugin. They are never forgotten.
+    meters: Mutex<HashMap<String, Arc<Meter>>>,
     /// What is known of how plugins fail stays known when the configuration is
     /// read again.
     circuits: Mutex<HashMap<Wiring, Weak<Circuits>>>,
@@ -122,6 +125,7 @@ impl Host {
             settings,
             code: Mutex::default(),
             counts: Mutex::default(),
+            meters: Mutex::default(),
             circuits: Mutex::default(),
         }))
     }
@@ -149,7 +153,12 @@ impl Host {
         let pre = self.link(&source, &code, &imports)?;
         let outbound = self.settings.outbound.clone();
         let profile = Arc::new(Profile {
-            reach: Reach::new(source.services, outbound, self.counts(&source.name)),
+            reach: Reach::new(
+                source.services,
+                outbound,
+                self.counts(&source.name),
+                self.meter(&source.name),
+            ),
             name: source.name,
             grants: source.grants,
             limits: source.limits,
@@ -209,6 +218,13 @@ impl Host {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.retain(|_, counts| Arc::strong_count(counts) > 1 || !counts.are_idle(now_ms));
         counts.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// What the plugin of this name meters.
+    fn meter(&self, name: &str) -> Arc<Meter> {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        let meter = meters.entry(name.to_owned());
+        meter.or_insert_with(|| Arc::new(Meter::new(name))).clone()
     }
 
     fn circuits(&self, wiring: Wiring) -> Arc<Circuits> {
@@ -344,7 +360,13 @@ fn check_import(source: &Source, import: &str) -> Result<(), LoadError> {
             grant,
         }),
         Some(_) => Ok(()),
-        None if matches!(interface, "types" | "request" | "access" | "log") => Ok(()),
+        None if matches!(
+            interface,
+            "types" | "request" | "access" | "creation" | "log"
+        ) =>
+        {
+            Ok(())
+        }
         None => Err(LoadError::UnknownImport { plugin, import }),
     }
 }

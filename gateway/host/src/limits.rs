@@ -16,12 +16,14 @@ pub enum Grant {
     Counters,
     Http,
     Secrets,
+    Placement,
+    Metering,
 }
 
 pub type Grants = BTreeSet<Grant>;
 
 impl Grant {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Documents,
         Self::Identity,
         Self::Directory,
@@ -29,6 +31,8 @@ impl Grant {
         Self::Counters,
         Self::Http,
         Self::Secrets,
+        Self::Placement,
+        Self::Metering,
     ];
 
     /// As it is written in the configuration, which is also the name of the interface.
@@ -41,6 +45,8 @@ impl Grant {
             Self::Counters => "counters",
             Self::Http => "http",
             Self::Secrets => "secrets",
+            Self::Placement => "placement",
+            Self::Metering => "metering",
         }
     }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use s3::{Action, Operation};
-use storage::{BucketName, Documents, ObjectKey};
+use storage::{Bucket, BucketName, Documents, ObjectKey};
 
 use crate::account::Principal;
+use crate::bucket::made_by;
 use crate::capability::documents::full_name;
 use crate::failure::Failure;
 use crate::plugin::Interest;
@@ -145,6 +146,24 @@ impl Who {
     }
 }
 
+/// What a rule for some buckets is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// Buckets with such a name.
+    Name(Glob),
+    /// Buckets that were made by this template.
+    Template(String),
+}
+
+impl Selector {
+    fn selects(&self, name: Option<&BucketName>, bucket: Option<&Bucket>) -> bool {
+        match self {
+            Self::Name(glob) => name.is_some_and(|name| glob.matches(name.as_str())),
+            Self::Template(template) => bucket.and_then(made_by) == Some(template),
+        }
+    }
+}
+
 /// What requests a use of a plugin is for: one of each list has to fit, and an
 /// empty list is for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -154,9 +173,9 @@ pub struct Match {
     pub operations: Vec<Operation>,
     pub buckets: Vec<Glob>,
     /// What of them a rule for some buckets is about: one of these fits, too.
-    pub within: Vec<Glob>,
+    pub within: Vec<Selector>,
     /// What other rules are about: none of these fits. What has no bucket is left.
-    pub except: Vec<Glob>,
+    pub except: Vec<Selector>,
     /// What the key of the object begins with. What is not about an object does
     /// not fit.
     pub prefixes: Vec<String>,
@@ -215,23 +234,35 @@ impl Occasion {
         }
     }
 
-    fn documents(&self) -> Option<&Documents> {
-        let resource = self.resource.as_ref()?;
-        Some(&resource.bucket.as_ref()?.documents)
+    /// The record of the bucket, where there is one.
+    fn record(&self) -> Option<&Bucket> {
+        self.resource.as_ref()?.bucket.as_deref()
+    }
+
+    /// The documents of all that the access is about, wherever they are kept.
+    fn documents(&self) -> impl Iterator<Item = &Documents> {
+        let resource = self.resource.iter();
+        resource.flat_map(|resource| {
+            let bucket = resource.bucket.iter().map(|bucket| &bucket.documents);
+            let objects = resource.object.iter().chain(&resource.source);
+            bucket.chain(objects.map(|object| &object.documents))
+        })
     }
 }
 
 impl Match {
     /// Whether it is only for some of what is stored.
     pub(crate) fn is_local(&self) -> bool {
-        let globs = [&self.buckets, &self.within, &self.except];
-        globs.iter().any(|globs| !globs.is_empty()) || !self.prefixes.is_empty()
+        let rules = [&self.within, &self.except];
+        !self.buckets.is_empty()
+            || rules.iter().any(|rules| !rules.is_empty())
+            || !self.prefixes.is_empty()
     }
 
     /// Whether no bucket is meant by both, as rules for some buckets have it.
     pub(crate) fn is_apart_from(&self, other: &Self) -> bool {
         let excludes = |one: &Self, other: &Self| {
-            !other.within.is_empty() && other.within.iter().all(|glob| one.except.contains(glob))
+            !other.within.is_empty() && other.within.iter().all(|rule| one.except.contains(rule))
         };
         excludes(self, other) || excludes(other, self)
     }
@@ -245,6 +276,10 @@ impl Match {
         if !self.buckets.is_empty() && !fits(&self.buckets) {
             return Err(Mismatch::Bucket);
         }
+        let fits = |rules: &[Selector]| {
+            let (name, record) = (occasion.bucket(), occasion.record());
+            rules.iter().any(|rule| rule.selects(name, record))
+        };
         if !self.within.is_empty() && !fits(&self.within) || fits(&self.except) {
             return Err(Mismatch::BucketRule);
         }
@@ -291,7 +326,7 @@ pub enum Mismatch {
     InterestHeader,
     /// None of the query parameters is there that the plugin looks for.
     InterestQuery,
-    /// The bucket has none of the documents that the plugin looks for.
+    /// Nothing that the access is about has a document that the plugin looks for.
     InterestDocument,
 }
 
@@ -469,9 +504,11 @@ impl Condition {
         let any_header = || self.headers.iter().any(|one| one.is_in(&head.headers));
         let any_query = || self.queries.iter().any(|name| head.query.has(name));
         let any_document = || {
-            let mut names = self.documents.iter();
-            let stored = occasion.documents();
-            stored.is_some_and(|stored| names.any(|name| stored.get(name).is_some()))
+            let carries = |stored: &Documents| {
+                let mut names = self.documents.iter();
+                names.any(|name| stored.get(name).is_some())
+            };
+            occasion.documents().any(carries)
         };
         if !self.operations.meets(occasion.operations) {
             Err(Mismatch::Interest)

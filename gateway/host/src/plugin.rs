@@ -131,7 +131,8 @@ pub struct Interest {
     pub headers: Vec<String>,
     /// Any of these query parameters is present.
     pub queries: Vec<String>,
-    /// The bucket carries any of these documents of the plugin.
+    /// The bucket, the object or the source of a copy carries any of these documents
+    /// of the plugin.
     pub documents: Vec<String>,
 }
 
@@ -192,11 +193,15 @@ impl Manifest {
                 let scope = match own.scope {
                     types::Scope::Bucket => s3::Scope::Bucket,
                     types::Scope::Object => s3::Scope::Object,
+                    types::Scope::Source => {
+                        let reason = "nothing is a part of what a copy reads";
+                        return Err(reason.to_owned());
+                    }
                 };
                 SubResource::new(&own.name, scope, &operations(own.operations))
+                    .map_err(|error| error.to_string())
             })
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.to_string())?;
+            .collect::<Result<_, _>>()?;
         let interests: Vec<Interest> = manifest
             .interests
             .into_iter()

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use crate::account::Principal;
 use crate::ask::Verdict;
 use crate::chain::{Chain, Fault, Mode, Step};
+use crate::creation::Creation;
 use crate::failure::Failure;
 use crate::matching::Match;
 use crate::plugin::{Instance, Plugin};
@@ -32,6 +33,8 @@ pub struct Question {
     pub principal: Principal,
     /// The access that is decided on. There is none yet in `authenticate`.
     pub resource: Option<Resource>,
+    /// What the client's body says of the bucket that it wants.
+    pub creation: Option<Creation>,
 }
 
 impl Probe {
@@ -141,6 +144,7 @@ impl Question {
             self.facts.clone(),
             self.principal.clone(),
             resource,
+            self.creation.clone().map(Arc::new),
         )
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::account::{Directory, Secret};
 use crate::counters::Counters;
+use crate::metering::Meter;
 use crate::outbound::{Endpoint, Offline, Outbound};
 use crate::state::Time;
 
@@ -57,6 +58,7 @@ pub(crate) struct Reach {
     pub(crate) services: Services,
     pub(crate) outbound: Arc<dyn Outbound>,
     counts: Arc<Counts>,
+    pub(crate) meter: Arc<Meter>,
     /// To be added to the first count of a key.
     given: Mutex<BTreeMap<String, u64>>,
 }
@@ -80,18 +82,25 @@ impl Reach {
         services: Services,
         outbound: Arc<dyn Outbound>,
         counts: Arc<Counts>,
+        meter: Arc<Meter>,
     ) -> Self {
         Self {
             services,
             outbound,
             counts,
+            meter,
             given: Mutex::default(),
         }
     }
 
     /// Of a plugin that cannot run.
     pub(crate) fn none() -> Self {
-        Self::new(Services::default(), Arc::new(Offline), Arc::default())
+        Self::new(
+            Services::default(),
+            Arc::new(Offline),
+            Arc::default(),
+            Arc::default(),
+        )
     }
 
     /// What a scenery has instead.
@@ -100,6 +109,7 @@ impl Reach {
             services: scenery.services,
             outbound: scenery.outbound,
             counts: Arc::default(),
+            meter: Arc::default(),
             given: Mutex::new(scenery.counts),
         }
     }

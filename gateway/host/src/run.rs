@@ -19,6 +19,7 @@ use crate::ask::Verdict;
 use crate::breaker::{Change, Client, End};
 use crate::chain::{Chain, Link};
 use crate::clock::Budget;
+use crate::creation::Creation;
 use crate::failure::{Failure, FailureKind, refusal};
 use crate::limits::Limits;
 use crate::matching::Occasion;
@@ -53,6 +54,10 @@ pub struct Run {
     facts: Arc<Facts>,
     principal: Principal,
     resource: Option<Arc<Resource>>,
+    /// What the operation addresses, once that is known.
+    target: Option<Arc<Resource>>,
+    /// Of the bucket that is to be made.
+    creation: Option<Arc<Creation>>,
     overlay: Overlay,
     /// One for each link of the chain.
     slots: Vec<Slot>,
@@ -77,6 +82,7 @@ impl Run {
         facts: Arc<Facts>,
         principal: Principal,
         resource: Option<Arc<Resource>>,
+        creation: Option<Arc<Creation>>,
     ) -> Self {
         let mut slots = Vec::new();
         slots.resize_with(chain.links.len(), || Slot::Idle { log_lines: 0 });
@@ -86,7 +92,9 @@ impl Run {
             chain,
             facts,
             principal,
+            target: resource.clone(),
             resource,
+            creation,
             overlay: Overlay::default(),
             slots,
             trace: Trace::default(),
@@ -221,11 +229,30 @@ impl Run {
         }
     }
 
-    /// Has the operation validated, and the documents named that it attaches.
+    /// Says what the operation addresses, as far as it exists: what responses are
+    /// asked about, also where nothing else was got to. [`Run::prepare`] and
+    /// [`Run::serve`] do so themselves.
+    pub fn address(&mut self, target: &Resource) {
+        self.target = Some(Arc::new(target.clone()));
+    }
+
+    /// The same as [`Run::prepare`] for a bucket that is to be made, of which the
+    /// client's body says this.
+    pub fn prepare_bucket(
+        &mut self,
+        resource: &Resource,
+        creation: Creation,
+    ) -> Result<Changes, s3::Error> {
+        self.creation = Some(Arc::new(creation));
+        self.prepare(resource)
+    }
+
+    /// Has the operation validated, and said what is stored with it.
     pub fn prepare(&mut self, resource: &Resource) -> Result<Changes, s3::Error> {
         let phase = Phase::Prepare;
         let chain = self.chain.clone();
-        self.resource = Some(Arc::new(resource.clone()));
+        self.address(resource);
+        self.resource = self.target.clone();
         self.trace.begin(phase, self.resource.clone());
         let occasion = self.occasion(phase, self.resource.clone());
         for (index, link) in chain.links.iter().enumerate() {
@@ -234,7 +261,7 @@ impl Run {
             }
             let before = self.overlay.clone();
             let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
-            self.trace.attached(self.overlay.since(&before));
+            self.trace.prepared(self.overlay.since(&before));
             match verdict(link, prepared.map(Verdict::from)) {
                 Verdict::Abstain | Verdict::Affirm(()) => {}
                 Verdict::Deny(error) if link.shadow => {
@@ -257,7 +284,8 @@ impl Run {
     pub fn serve(&mut self, resource: &Resource, body: Bytes) -> Result<Served, s3::Error> {
         let phase = Phase::Serve;
         let chain = self.chain.clone();
-        self.resource = Some(Arc::new(resource.clone()));
+        self.address(resource);
+        self.resource = self.target.clone();
         self.trace.begin(phase, self.resource.clone());
         let occasion = self.occasion(phase, self.resource.clone());
         self.rest();
@@ -292,7 +320,7 @@ impl Run {
     pub fn respond(&mut self, status: StatusCode) -> HeaderMap {
         let phase = Phase::Respond;
         let chain = self.chain.clone();
-        self.resource = self.addressed();
+        self.resource = self.target.clone();
         self.trace.begin(phase, self.resource.clone());
         let occasion = self.occasion(phase, self.resource.clone());
         self.rest();
@@ -385,30 +413,6 @@ impl Run {
         Occasion::new(phase, self.facts.clone(), &self.principal, resource)
     }
 
-    /// What the operation addresses, as far as it is known; the access that was
-    /// decided last may have been about something else.
-    fn addressed(&self) -> Option<Arc<Resource>> {
-        let last = self.resource.as_ref()?;
-        let head = &self.facts.head;
-        let (bucket, key) = (head.target.bucket(), head.target.key());
-        if last.access.bucket.as_ref() == bucket && last.access.key.as_ref() == key {
-            return Some(last.clone());
-        }
-        Some(Arc::new(Resource {
-            access: s3::Access {
-                action: last.access.action,
-                bucket: bucket.cloned(),
-                key: key.cloned(),
-                version: head.version,
-            },
-            bucket: last
-                .bucket
-                .clone()
-                .filter(|last| Some(&last.name) == bucket),
-            object: None,
-        }))
-    }
-
     /// Calls a plugin in its instance, which it gets if it has none, and loses
     /// if it fails.
     pub(crate) fn call<T: Answer>(
@@ -498,6 +502,7 @@ impl Run {
             phase,
             principal: self.principal.clone(),
             resource: self.resource.clone(),
+            creation: self.creation.clone(),
             body,
             overlay: self.overlay.clone(),
             shadow: link.shadow,

@@ -12,12 +12,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use storage::{Amendment, Bucket, Object, Timestamp};
+use storage::{Amendment, Bucket, Marker, Object, Timestamp};
 use wasmtime::ResourceLimiter;
 
 use crate::account::{Account, Directory, Nobody, Principal};
 use crate::capability::identity::KeyCache;
 use crate::clock::{Budget, Clock};
+use crate::creation::{Creation, Ownership, Plan, Planned};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::{Grants, Limits};
 use crate::reach::{Reach, Scenery};
@@ -41,14 +42,20 @@ pub struct Resource {
     pub access: s3::Access,
     pub bucket: Option<Arc<Bucket>>,
     pub object: Option<Arc<Object>>,
+    /// The version that the access is about says that the object was deleted.
+    pub marker: Option<Marker>,
+    /// Of what a copy writes: the object that it reads.
+    pub source: Option<Arc<Object>>,
 }
 
-/// The documents that plugins attach, to be stored together with what the
-/// operation stores.
+/// What plugins say of what the operation stores: the documents that they attach, to
+/// be stored together with it, how a bucket is made, and whose it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     pub bucket: Amendment,
     pub object: Amendment,
+    pub plan: Option<Plan>,
+    pub ownership: Ownership,
 }
 
 /// The points of a request at which a plugin may be called.
@@ -184,6 +191,8 @@ pub(crate) type Written = BTreeMap<String, Option<Bytes>>;
 pub(crate) struct Overlay {
     pub(crate) bucket: Written,
     pub(crate) object: Written,
+    pub(crate) plan: Option<Planned>,
+    pub(crate) ownership: Ownership,
 }
 
 impl Overlay {
@@ -212,6 +221,8 @@ impl Overlay {
         Changes {
             bucket: amend(self.bucket),
             object: amend(self.object),
+            plan: self.plan.map(|planned| planned.plan),
+            ownership: self.ownership,
         }
     }
 }
@@ -230,6 +241,8 @@ pub(crate) struct Call {
     pub(crate) phase: Phase,
     pub(crate) principal: Principal,
     pub(crate) resource: Option<Arc<Resource>>,
+    /// Of the bucket that is to be made.
+    pub(crate) creation: Option<Arc<Creation>>,
     /// The body of the request, in `serve` only.
     pub(crate) body: Bytes,
     pub(crate) overlay: Overlay,

@@ -74,12 +74,23 @@ pub enum Said {
     Allowed,
     Denied(s3::Error),
     Asserted(Principal),
-    /// It had no objections, and attached documents of these names.
-    Attached(Vec<String>),
+    /// It had no objections, and did this.
+    Prepared(Deeds),
     Served(StatusCode),
     /// It added these headers.
     Added(Vec<HeaderName>),
     Failed(Failure),
+}
+
+/// What a plugin did in `prepare`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// The names of the documents that it attached.
+    pub attached: Vec<String>,
+    /// The template by which it planned the bucket.
+    pub planned: Option<String>,
+    /// It gave what is created to the owner of the bucket.
+    pub given: bool,
 }
 
 /// A moment with every step of the chain, asked or not.
@@ -147,11 +158,11 @@ impl Trace {
     }
 
     /// Corrects what the last call is known to have come to.
-    pub(crate) fn attached(&mut self, names: Vec<String>) {
+    pub(crate) fn prepared(&mut self, deeds: Deeds) {
         if let Some(call) = self.calls.last_mut()
-            && let Said::Attached(known) = &mut call.said
+            && let Said::Prepared(known) = &mut call.said
         {
-            *known = names;
+            *known = deeds;
         }
     }
 
@@ -222,7 +233,7 @@ impl Answer for Verdict<()> {
 impl Answer for Result<(), s3::Error> {
     fn said(&self) -> Said {
         match self {
-            Ok(()) => Said::Attached(Vec::new()),
+            Ok(()) => Said::Prepared(Deeds::default()),
             Err(error) => Said::Denied(error.clone()),
         }
     }
@@ -244,14 +255,19 @@ impl Answer for HeaderMap {
 }
 
 impl Overlay {
-    /// The names of the documents that were written since.
-    pub(crate) fn since(&self, before: &Self) -> Vec<String> {
+    /// What was done since.
+    pub(crate) fn since(&self, before: &Self) -> Deeds {
         fn changed(now: &Written, before: &Written) -> Vec<String> {
             let is_new = |name: &String| now.get(name) != before.get(name);
             now.keys().filter(|name| is_new(name)).cloned().collect()
         }
-        let mut names = changed(&self.bucket, &before.bucket);
-        names.extend(changed(&self.object, &before.object));
-        names
+        let mut attached = changed(&self.bucket, &before.bucket);
+        attached.extend(changed(&self.object, &before.object));
+        let planned = self.plan.as_ref().filter(|_| self.plan != before.plan);
+        Deeds {
+            attached,
+            planned: planned.map(|planned| planned.plan.template.clone()),
+            given: self.ownership != before.ownership,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a guest did, for tools that show it. Nobody looks while requests are
 //! served, and then nothing is kept.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +15,8 @@ pub struct Effort {
     pub memory: usize,
     /// What it logged, without control characters.
     pub lines: Vec<Line>,
+    /// What it metered, by subject.
+    pub metered: BTreeMap<String, u64>,
 }
 
 /// A line that a guest logged.
@@ -25,6 +28,7 @@ pub struct Line {
 
 /// Whoever looks may forget to ask.
 const LINES_MAX: usize = 1000;
+const SUBJECTS_MAX: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Witness(Mutex<Effort>);
@@ -42,6 +46,16 @@ impl Witness {
             if effort.lines.len() < LINES_MAX {
                 let message = message.to_owned();
                 effort.lines.push(Line { level, message });
+            }
+        });
+    }
+
+    pub(crate) fn metered(&self, subject: &str, n: u64) {
+        self.with(|effort| {
+            let known = effort.metered.contains_key(subject);
+            if known || effort.metered.len() < SUBJECTS_MAX {
+                let count = effort.metered.entry(subject.to_owned()).or_default();
+                *count = count.saturating_add(n);
             }
         });
     }

@@ -56,6 +56,7 @@ fn serve(probe: &Probe) -> Result<Served, host::Failure> {
         resource: Some(guest::resource(&facts)),
         facts,
         principal: Principal::Anonymous,
+        creation: None,
     };
     Ok(probe.serve(&question, Bytes::new())?.unwrap())
 }

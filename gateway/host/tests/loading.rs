@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use guest::{Guest, People, constant, host};
 use host::{
-    Chain, ChainError, FailurePolicy, Grant, LoadError, Mode, OnFailure, Phase, Plugin, Source,
+    Chain, ChainError, FailurePolicy, Grant, LoadError, Mode, OnFailure, Phase, Plugin, Selector,
+    Source,
 };
 use s3::{Operation, Scope};
 
@@ -211,7 +212,7 @@ fn an_operation_is_served_by_one_plugin_and_native_ones_by_none() {
     let of = |within: &[&str], except: &[&str]| {
         let globs = |globs: &[&str]| {
             let globs = globs.iter().map(|glob| host::Glob::parse(glob).unwrap());
-            globs.collect()
+            globs.map(Selector::Name).collect()
         };
         host::Match {
             within: globs(within),
@@ -269,12 +270,17 @@ fn who_finds_out_the_principal_does_so_in_all_buckets() {
         buckets: vec![host::Glob::parse("partner-*").unwrap()],
         ..everywhere()
     };
+    let named = || buckets().buckets.into_iter().map(Selector::Name).collect();
     let rule = || host::Match {
-        within: buckets().buckets,
+        within: named(),
         ..everywhere()
     };
     let rest = || host::Match {
-        except: buckets().buckets,
+        except: named(),
+        ..everywhere()
+    };
+    let made = || host::Match {
+        within: vec![Selector::Template("archive".to_owned())],
         ..everywhere()
     };
     let prefixes = || host::Match {
@@ -288,6 +294,7 @@ fn who_finds_out_the_principal_does_so_in_all_buckets() {
     for (guest, is_faulty) in [
         (asserting().matching(buckets()), true),
         (asserting().matching(prefixes()), true),
+        (asserting().matching(made()), true),
         (asserting().matching(rule()), true),
         (asserting().matching(rest()), true),
         // What a request is as a whole holds in all of it.

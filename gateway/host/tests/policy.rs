@@ -8,7 +8,7 @@ use guest::{
 };
 use host::{
     Directory, FailureKind, FailurePolicy, Glob, Grant, HeaderPattern, Match, Mode, OnFailure,
-    Part, Plugin, Principal, Probe, Question, Scenery, Time, Unasked, Verdict, Who,
+    Part, Plugin, Principal, Probe, Question, Scenery, Selector, Time, Unasked, Verdict, Who,
 };
 use http::{HeaderMap, StatusCode};
 use s3::sigv4::SigningKey;
@@ -382,7 +382,7 @@ fn a_use_is_for_those_requests_that_it_is_matched_with() {
     let rule = |within: &[&str], except: &[&str]| {
         let globs = |globs: &[&str]| {
             let globs = globs.iter().map(|glob| Glob::parse(glob).unwrap());
-            globs.collect()
+            globs.map(Selector::Name).collect()
         };
         Match {
             within: globs(within),
@@ -496,6 +496,8 @@ fn each_key_is_matched_by_itself_and_a_response_by_the_request() {
         },
         bucket: Some(guest::bucket("prod-a")),
         object: None,
+        marker: None,
+        source: None,
     };
     let many = facts("POST", "/prod-a?delete");
     let mut run = chain.begin(many.clone());
@@ -565,6 +567,8 @@ fn what_is_watched_is_watched_within_other_operations_too() {
                 .as_ref()
                 .map(|name| guest::bucket(name.as_str())),
             object: None,
+            marker: None,
+            source: None,
             access,
         };
         let by_interest = Guest::new()
@@ -763,9 +767,9 @@ fn a_claimed_operation_is_served_with_the_body_that_came() {
 
 #[test]
 fn uses_of_one_plugin_serve_each_the_buckets_that_are_its_own() {
-    let globs = |globs: &[&str]| -> Vec<Glob> {
+    let globs = |globs: &[&str]| -> Vec<Selector> {
         let globs = globs.iter().map(|glob| Glob::parse(glob).unwrap());
-        globs.collect()
+        globs.map(Selector::Name).collect()
     };
     let answering = |status: u16, within: &[&str], except: &[&str]| {
         let reply = move |image: &mut Image| constant(image.reply(status, &[], [0, 0]));
@@ -867,6 +871,7 @@ fn a_probe_shows_what_a_plugin_says_itself() {
             facts: facts.clone(),
             principal: Principal::Anonymous,
             resource: Some(resource(facts)),
+            creation: None,
         };
         let said = match probe.authorize(&question) {
             Ok(Verdict::Abstain) => "abstain".to_owned(),
@@ -919,6 +924,7 @@ fn the_clock_of_a_probe_shows_the_time_that_it_is_given() {
             facts: get.clone(),
             principal: Principal::Anonymous,
             resource: Some(resource(&get)),
+            creation: None,
         });
         let vote = vote.unwrap();
         assert_eq!(matches!(vote, Verdict::Affirm(())), allowed, "{time:?}");

@@ -46,7 +46,7 @@ fn said(said: &Said) -> String {
         Said::Allowed => "allow".to_owned(),
         Said::Denied(error) => format!("deny {}", error.code_name()),
         Said::Asserted(principal) => who(principal),
-        Said::Attached(names) => format!("attach [{}]", names.join(" ")),
+        Said::Prepared(deeds) => format!("attach [{}]", deeds.attached.join(" ")),
         Said::Served(status) => format!("serve {}", status.as_u16()),
         Said::Added(names) => format!("add {names:?}"),
         Said::Failed(failure) => format!("fail {}", failure.kind),
@@ -262,6 +262,8 @@ fn delete(chain: &Arc<Chain>, request: &Arc<Facts>, keys: usize) -> Run {
             },
             bucket: Some(bucket("prod-a")),
             object: None,
+            marker: None,
+            source: None,
         });
     }
     run

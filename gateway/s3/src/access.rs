@@ -75,13 +75,7 @@ impl Head {
     /// preflight, which nobody signs, and for DeleteObjects, whose keys are in
     /// the body: there each key is asked for by itself.
     pub fn accesses(&self) -> Result<Vec<Access>, Error> {
-        let source = match self.operation {
-            Operation::CopyObject | Operation::UploadPartCopy => {
-                let header = self.header("x-amz-copy-source").unwrap_or_default();
-                Some(CopySource::parse(header)?.access())
-            }
-            _ => None,
-        };
+        let source = self.copy_source()?.map(CopySource::access);
         let target = self.actions().into_iter().map(|action| Access {
             action,
             bucket: self.target.bucket().cloned(),
@@ -89,6 +83,17 @@ impl Head {
             version: self.version,
         });
         Ok(source.into_iter().chain(target).collect())
+    }
+
+    /// What a copy reads.
+    pub fn copy_source(&self) -> Result<Option<CopySource>, Error> {
+        match self.operation {
+            Operation::CopyObject | Operation::UploadPartCopy => {
+                let header = self.header("x-amz-copy-source").unwrap_or_default();
+                CopySource::parse(header).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// What is done to the target.

@@ -149,6 +149,8 @@ impl Decision {
                 access,
                 bucket: Some(Arc::clone(&bucket)),
                 object: Some(Arc::clone(&object)),
+                marker: None,
+                source: None,
             })
             .collect();
         let facts = Facts {

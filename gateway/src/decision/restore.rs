@@ -58,11 +58,21 @@ impl Restored {
             key: head.target.key().cloned(),
             version: head.version,
         };
-        let accesses = resources.collect::<Result<Vec<_>, String>>()?;
+        let mut accesses = resources.collect::<Result<Vec<_>, String>>()?;
+        let copied = head.copy_source().map_err(|error| error.to_string())?;
+        // What a copy reads is decided on first.
+        if let Some((source, written)) = accesses.split_first_mut()
+            && copied.is_some()
+        {
+            for resource in written {
+                resource.source.clone_from(&source.object);
+            }
+        }
         let addressed = |resource: &&Resource| {
             resource.access.bucket == target.bucket && resource.access.key == target.key
         };
-        let target = match accesses.iter().find(addressed) {
+        let reads = usize::from(copied.is_some());
+        let target = match accesses.iter().skip(reads).find(addressed) {
             Some(target) => target.clone(),
             None => resource(target, record.object.as_ref(), record)?,
         };
@@ -151,6 +161,8 @@ fn resource(
         access,
         bucket: bucket.transpose()?,
         object,
+        marker: None,
+        source: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What plugins said, and why others were not asked, in words.
 
-use host::{Mismatch, Phase, Principal, Said, Unasked};
+use host::{Deeds, Mismatch, Phase, Principal, Said, Unasked};
 
 use super::{Outcome, Part, Vote};
 
@@ -55,8 +55,7 @@ fn answer(said: &Said) -> (Vote, String) {
             format!("{}: {}", error.code_name(), error.message()),
         ),
         Said::Asserted(principal) => (Vote::Assert, who(principal)),
-        Said::Attached(names) if names.is_empty() => (Vote::Attach, String::new()),
-        Said::Attached(names) => (Vote::Attach, format!("attaches {}", names.join(", "))),
+        Said::Prepared(deeds) => (Vote::Attach, told(deeds)),
         Said::Served(status) => (Vote::Serve, status.as_u16().to_string()),
         Said::Added(names) => {
             let names: Vec<_> = names.iter().map(http::HeaderName::as_str).collect();
@@ -64,6 +63,20 @@ fn answer(said: &Said) -> (Vote, String) {
         }
         Said::Failed(failure) => (Vote::Fail, failure.to_string()),
     }
+}
+
+fn told(deeds: &Deeds) -> String {
+    let Deeds {
+        attached,
+        planned,
+        given,
+    } = deeds;
+    let attached = (!attached.is_empty()).then(|| format!("attaches {}", attached.join(", ")));
+    let planned = planned.as_ref();
+    let planned = planned.map(|template| format!("plans the bucket by {template:?}"));
+    let given = given.then(|| "gives what is created to the owner of the bucket".to_owned());
+    let all: Vec<_> = [attached, planned, given].into_iter().flatten().collect();
+    all.join("; ")
 }
 
 fn who(principal: &Principal) -> String {
@@ -93,7 +106,9 @@ fn not_asked(why: Unasked, phase: Phase) -> String {
             Mismatch::Interest => "the plugin is not interested in this operation",
             Mismatch::InterestHeader => "the request has no header that the plugin looks for",
             Mismatch::InterestQuery => "the request has no parameter that the plugin looks for",
-            Mismatch::InterestDocument => "the bucket has no document of the plugin",
+            Mismatch::InterestDocument => {
+                "neither the bucket nor the object has a document that the plugin looks for"
+            }
         },
     };
     reason.to_owned()

@@ -69,9 +69,10 @@ async fn authorize(
         TargetVersion::Unknown(_) => return Err(Code::NoSuchVersion.into()),
     };
     let bucket = request.bucket()?;
-    let object = match store.object(bucket, &target.key, version).await {
-        Ok(object) => Some(object),
-        Err(StoreError::ObjectMissing | StoreError::VersionMissing | StoreError::Marker(_)) => None,
+    let (object, marker) = match store.object(bucket, &target.key, version).await {
+        Ok(object) => (Some(object), None),
+        Err(StoreError::Marker(marker)) => (None, Some(marker)),
+        Err(StoreError::ObjectMissing | StoreError::VersionMissing) => (None, None),
         Err(error) => return Err(error.into()),
     };
     let access = Access {
@@ -84,6 +85,8 @@ async fn authorize(
         access,
         bucket: Some(bucket.clone()),
         object,
+        marker,
+        source: None,
     })?;
     Ok(version)
 }

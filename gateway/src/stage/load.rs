@@ -29,13 +29,35 @@ pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Res
     })
 }
 
+/// What is known of the target of a request that failed before it was loaded: the
+/// bucket, where there is one. What plugins keep with it may concern the answer.
+pub(crate) async fn glimpse(head: &Head, store: &dyn Store) -> Option<Resource> {
+    let bucket = store.bucket(head.target.bucket()?).await.ok()?;
+    let accesses = head.accesses().unwrap_or_default();
+    let action = accesses.last().map(|access| access.action);
+    Some(Resource {
+        access: target(head, action.unwrap_or(Action::DeleteObject)),
+        bucket: Some(bucket),
+        object: None,
+        marker: None,
+        source: None,
+    })
+}
+
+/// The access of this action to what a request addresses.
+fn target(head: &Head, action: Action) -> Access {
+    Access {
+        action,
+        bucket: head.target.bucket().cloned(),
+        key: head.target.key().cloned(),
+        version: head.version,
+    }
+}
+
 /// What exists of what a request addresses.
 pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
     let owners = ExpectedOwners::of(head)?;
-    let copies = matches!(
-        head.operation,
-        Operation::CopyObject | Operation::UploadPartCopy
-    );
+    let copies = head.copy_source()?.is_some();
     let mut accesses = Vec::new();
     for (place, access) in head.accesses()?.into_iter().enumerate() {
         // `Head::accesses` names what a copy reads first.
@@ -45,20 +67,23 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
         };
         accesses.push(resource(access, owner, head.operation, store).await?);
     }
+    if let Some((source, written)) = accesses.split_first_mut()
+        && copies
+    {
+        for resource in written {
+            resource.source.clone_from(&source.object);
+        }
+    }
     let addressed = |resource: &&Resource| {
         resource.access.bucket.as_ref() == head.target.bucket()
             && resource.access.key.as_ref() == head.target.key()
     };
-    let target = match accesses.iter().find(addressed) {
+    // A copy onto itself reads what it addresses before it writes it.
+    let target = match accesses.iter().skip(copies.into()).find(addressed) {
         Some(target) => target.clone(),
         // Authorized later, once for every key in the body, or by nobody.
         None => {
-            let access = Access {
-                action: Action::DeleteObject,
-                bucket: head.target.bucket().cloned(),
-                key: head.target.key().cloned(),
-                version: head.version,
-            };
+            let access = target(head, Action::DeleteObject);
             resource(access, owners.of_target, head.operation, store).await?
         }
     };
@@ -99,23 +124,24 @@ async fn resource(
     {
         s3::owner::check(expected_owner, &bucket.owner)?;
     }
-    let object = match (&bucket, &access.key) {
+    let (object, marker) = match (&bucket, &access.key) {
         (Some(bucket), Some(key)) if concerns_existing(&access, operation) => {
             match store.object(bucket, key, access.version).await {
-                Ok(object) => Some(object),
+                Ok(object) => (Some(object), None),
+                Err(StoreError::Marker(marker)) => (None, Some(marker)),
                 // Whether the client may learn that it is missing is for the plugins to say.
-                Err(
-                    StoreError::ObjectMissing | StoreError::VersionMissing | StoreError::Marker(_),
-                ) => None,
+                Err(StoreError::ObjectMissing | StoreError::VersionMissing) => (None, None),
                 Err(error) => return Err(error.into()),
             }
         }
-        _ => None,
+        _ => (None, None),
     };
     Ok(Resource {
         access,
         bucket,
         object,
+        marker,
+        source: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::{Changes, Principal, Resource, Run};
+use host::{Changes, Ownership, Principal, Resource, Run};
 use s3::{Code, Head, Operation, Payload, StreamKey};
 use storage::{Bucket, BucketName, Documents, Object, ObjectKey};
 
@@ -88,6 +88,11 @@ impl Cleared {
 
     /// The id of the account that will own what the operation creates.
     pub(crate) fn owner(&self) -> String {
+        if let (Ownership::BucketOwner, Some(bucket)) =
+            (self.changes.ownership, &self.target.bucket)
+        {
+            return bucket.owner.clone();
+        }
         match &self.principal {
             Principal::Account(account) => account.id.clone(),
             Principal::Anonymous => ANONYMOUS_ID.to_owned(),

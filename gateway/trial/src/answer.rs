@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use host::{Changes, Identity, Principal, Served, Verdict};
 use http::HeaderMap;
+use sluice_plugin::bindings::sluice::policy::placement::Plan;
 use sluice_plugin::bindings::sluice::policy::types::{Authentication, Denial, Reply, Vote};
 use sluice_plugin::testing::cases::Outcome;
-use sluice_plugin::testing::{Changed, Documents};
+use sluice_plugin::testing::{Changed, Documents, Ownership};
 use storage::Amendment;
 
 use crate::account;
@@ -35,11 +36,13 @@ pub(crate) fn prepared(plugin: &str, prepared: Result<Changes, s3::Error>) -> Ou
         Ok(changes) => Changed {
             answer: Ok(()),
             documents: written(plugin, &changes),
+            ownership: match changes.ownership {
+                host::Ownership::Requester => Ownership::Requester,
+                host::Ownership::BucketOwner => Ownership::BucketOwner,
+            },
+            plan: changes.plan.map(planned),
         },
-        Err(error) => Changed {
-            answer: Err(denial(&error)),
-            documents: Documents::default(),
-        },
+        Err(error) => Changed::only(Err(denial(&error))),
     })
 }
 
@@ -47,17 +50,35 @@ pub(crate) fn served(plugin: &str, served: Result<Served, s3::Error>) -> Outcome
     Outcome::Served(match served {
         Ok(served) => Changed {
             documents: written(plugin, &served.changes),
-            answer: Ok(Reply {
+            ..Changed::only(Ok(Reply {
                 status: served.status.as_u16(),
                 headers: list(&served.headers),
                 body: served.body.to_vec(),
-            }),
+            }))
         },
-        Err(error) => Changed {
-            answer: Err(denial(&error)),
-            documents: Documents::default(),
-        },
+        Err(error) => Changed::only(Err(denial(&error))),
     })
+}
+
+fn planned(plan: host::Plan) -> Plan {
+    let host::Plan {
+        template,
+        location,
+        geometry,
+        versioning,
+        quota,
+        acl,
+        tags,
+    } = plan;
+    Plan {
+        template,
+        location,
+        geometry,
+        versioning,
+        quota,
+        acl,
+        tags,
+    }
 }
 
 pub(crate) fn responded(headers: &HeaderMap) -> Outcome {
@@ -69,9 +90,7 @@ pub(crate) fn is_silence(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Authenticated(answer) => *answer == Authentication::Abstain,
         Outcome::Voted(vote) => *vote == Vote::Abstain,
-        Outcome::Prepared(prepared) => {
-            prepared.answer.is_ok() && prepared.documents == Documents::default()
-        }
+        Outcome::Prepared(prepared) => prepared.answer.is_ok() && prepared.is_nothing(),
         Outcome::Served(_) => false,
         Outcome::Responded(headers) => headers.is_empty(),
     }
@@ -114,5 +133,6 @@ fn written(plugin: &str, changes: &Changes) -> Documents {
     Documents {
         bucket: named(&changes.bucket),
         object: named(&changes.object),
+        ..Documents::default()
     }
 }

@@ -54,6 +54,9 @@ pub enum Error {
 pub fn answer(plugin: &Arc<Plugin>, case: &Case, request: &Request) -> Result<Outcome, Error> {
     let trial = Trial::new(plugin, case, request)?;
     let outcome = trial.ask()?;
+    for (subject, count) in trial.effort().metered {
+        request.meter.count(&subject, count);
+    }
     if answer::is_silence(&outcome) || trial.concerns() {
         Ok(outcome)
     } else {

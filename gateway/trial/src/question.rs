@@ -5,14 +5,16 @@ use std::net::AddrParseError;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use host::{Facts, Phase, Plugin, Principal, Question, Resource};
+use host::{Creation, Facts, Phase, Plugin, Principal, Question, Resource};
 use http::HeaderMap;
 use http::request::Parts;
-use s3::{Access, Head, Query, SubResource, Target};
+use s3::{Access, Form, Head, Query, SubResource, Target};
 use sluice_plugin::bindings::sluice::policy::types;
 use sluice_plugin::testing::Request;
 use sluice_plugin::testing::cases::Case;
-use storage::{Bucket, BucketName, Locator, Object, ObjectKey, Timestamp, VersionId};
+use storage::{
+    Bucket, BucketName, Documents, Locator, Object, ObjectKey, Placement, Timestamp, VersionId,
+};
 
 use crate::account::account;
 
@@ -38,7 +40,7 @@ pub enum Unaskable {
     Refused(s3::Error),
     #[error(transparent)]
     Url(host::BaseUrlError),
-    #[error("documents are kept with what exists: it needs an owner")]
+    #[error("documents are kept with what exists: it needs an owner, or `x-amz-copy-source`")]
     Homeless,
 }
 
@@ -48,10 +50,17 @@ pub(crate) fn question(
     request: &Request,
 ) -> Result<Question, Unaskable> {
     let sub_resources = &plugin.manifest().sub_resources;
-    let head = Arc::new(match case.as_is {
+    let mut head = match case.as_is {
         true => as_is(request, sub_resources)?,
         false => as_asked(request, sub_resources)?,
-    });
+    };
+    if head.operation == s3::Operation::PostObject && !request.form.is_empty() {
+        let fields = request.form.clone().into_iter().collect();
+        let form = Form::new(fields, "");
+        let whole = form.and_then(|form| head.with_form(form));
+        head = whole.map_err(Unaskable::Refused)?;
+    }
+    let head = Arc::new(head);
     let resource = match case.phase {
         types::Phase::Authenticate => None,
         _ => Some(resource(plugin.name(), request, &head)?),
@@ -62,6 +71,11 @@ pub(crate) fn question(
             types::Principal::Account(known) => Principal::Account(account(known)),
         },
         resource,
+        creation: Some(Creation {
+            location_constraint: request.creation.location_constraint.clone(),
+            tags: request.creation.tags.clone(),
+            acl: request.creation.acl.clone(),
+        }),
         facts: Arc::new(Facts {
             head,
             source: request.source_address.parse()?,
@@ -190,8 +204,10 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
     } = request;
     let bucket = head.target.bucket().zip(bucket_owner.clone());
     let object = head.target.key().zip(object_owner.clone());
+    let copied = head.copy_source().map_err(Unaskable::Refused)?;
     let housed = (bucket.is_some() || documents.bucket.is_empty())
-        && (object.is_some() || documents.object.is_empty());
+        && (object.is_some() || documents.object.is_empty())
+        && (copied.is_some() || documents.source.is_empty());
     if !housed {
         return Err(Unaskable::Homeless);
     }
@@ -209,25 +225,37 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
                 owner,
                 created: Timestamp(0),
                 versioning: storage::Versioning::Never,
-                placement: storage::Geometry { data: 4, parity: 2 }.into(),
+                placement: Placement {
+                    template: request.bucket_template.clone(),
+                    location: request.bucket_location.clone(),
+                    ..storage::Geometry { data: 4, parity: 2 }.into()
+                },
                 documents: stored(&documents.bucket),
             })
         }),
-        object: object.map(|(key, owner)| {
-            Arc::new(Object {
-                key: key.clone(),
-                version: VersionId::Null,
-                id: 1,
-                owner,
-                size: 0,
-                etag: String::new(),
-                modified: Timestamp(0),
-                metadata: storage::Metadata::default(),
-                documents: stored(&documents.object),
-                parts: Vec::new(),
-                location: Locator::new(()),
-            })
+        object: object.map(|(key, owner)| kept(key, owner, stored(&documents.object))),
+        marker: None,
+        source: copied.map(|copied| {
+            let owner = object_owner.clone().unwrap_or_default();
+            kept(&copied.key, owner, stored(&documents.source))
         }),
+    })
+}
+
+/// An object of which a plugin can see no more than this.
+fn kept(key: &ObjectKey, owner: String, documents: Documents) -> Arc<Object> {
+    Arc::new(Object {
+        key: key.clone(),
+        version: VersionId::Null,
+        id: 1,
+        owner,
+        size: 0,
+        etag: String::new(),
+        modified: Timestamp(0),
+        metadata: storage::Metadata::default(),
+        documents,
+        parts: Vec::new(),
+        location: Locator::new(()),
     })
 }
 

@@ -25,7 +25,12 @@
 //!     action: PutObject                        # for `authorize`
 //!     bucket_owner: alice                      # absent: there is no such bucket
 //!     object_owner: alice                      # absent: there is no such object
-//!     documents: {bucket: {name: text}, object: {name: text}}
+//!     bucket_template: gold                    # what the bucket was made by
+//!     bucket_location: eu-gold                 # its provisioning code
+//!     documents: {bucket: {name: text}, object: {name: text}, source: {name: text}}
+//!     form: {key: value}                       # of PostObject, before its file
+//!     creation: {location_constraint: eu-gold, tags: {name: value}, acl: private}
+//!                                              # what CreateBucket is about to make
 //!     status: 404                              # of the response, for `respond`
 //!     secrets: {token-key: value}              # the keys that the operator named
 //!     counters: {alice: 99}                    # what was counted until now
@@ -48,6 +53,13 @@
 //! - `{reply: {status, headers, body, attach}}` (serve): the headers must be
 //!   among those of the reply,
 //! - `{headers: {name: value}}` (respond).
+//!
+//! Beside it, or alone where nothing is said, stands what else the plugin does; what
+//! is not there it must not do:
+//! - `plan: {template, location, geometry: [data, parity], versioning, quota, acl,
+//!   tags: {name: value}}` (prepare),
+//! - `ownership: bucket_owner` (prepare),
+//! - `metered: {subject: count}`, which is looked at only where it is given.
 
 mod words;
 
@@ -60,8 +72,10 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Changed, Documents, Known, Request, Services};
+use super::{Changed, Documents, Known, Ownership, Request, Services};
+use crate::bindings::sluice::policy::creation::NewBucket;
 use crate::bindings::sluice::policy::http::{self, Failure};
+use crate::bindings::sluice::policy::placement::Plan;
 use crate::bindings::sluice::policy::types::{
     Account, Action, Authentication, Denial, Operation, Phase, Principal, Reply, Vote,
 };
@@ -114,6 +128,18 @@ pub struct Case {
     /// Who owns the object.
     #[serde(default)]
     pub object_owner: Option<String>,
+    /// What the bucket was made by.
+    #[serde(default)]
+    pub bucket_template: Option<String>,
+    /// Its provisioning code.
+    #[serde(default)]
+    pub bucket_location: Option<String>,
+    /// The fields of a form, by name in lower case.
+    #[serde(default)]
+    pub form: BTreeMap<String, String>,
+    /// What CreateBucket is about to make.
+    #[serde(default)]
+    pub creation: Creation,
     /// What is kept already.
     #[serde(default)]
     pub documents: Texts,
@@ -130,7 +156,22 @@ pub struct Case {
     #[serde(default)]
     pub http: Vec<Exchange>,
     /// What is right.
-    pub expect: Expect,
+    pub expect: Expected,
+}
+
+/// A bucket that is about to be made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Creation {
+    /// As the client's body says.
+    #[serde(default)]
+    pub location_constraint: Option<String>,
+    /// Those of the client, or planned before.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// A canned ACL that was planned before.
+    #[serde(default)]
+    pub acl: Option<String>,
 }
 
 /// What a service answers to one call.
@@ -214,6 +255,47 @@ pub struct Texts {
     /// Of the object; none for a deleted one.
     #[serde(default)]
     pub object: BTreeMap<String, Option<String>>,
+    /// Of the object that a copy reads.
+    #[serde(default)]
+    pub source: BTreeMap<String, Option<String>>,
+}
+
+/// All that is right: what the plugin answers, and what else it does.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Nothing is said where it is absent.
+    pub answer: Option<Expect>,
+    /// How the bucket is planned.
+    pub plan: Option<Planned>,
+    /// Whose it is what is created.
+    pub ownership: Ownership,
+    /// What is metered, by subject, if that matters.
+    pub metered: Option<BTreeMap<String, u64>>,
+}
+
+/// How a bucket is planned.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// What it is made by.
+    pub template: String,
+    /// The provisioning code.
+    pub location: String,
+    /// Data and parity shards.
+    #[serde(default)]
+    pub geometry: Option<(u8, u8)>,
+    /// Whether it is versioned.
+    #[serde(default)]
+    pub versioning: bool,
+    /// Bytes that it holds at most.
+    #[serde(default)]
+    pub quota: Option<u64>,
+    /// A canned ACL.
+    #[serde(default)]
+    pub acl: Option<String>,
+    /// In the order of their names.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The answer that is right.
@@ -485,6 +567,14 @@ impl Case {
         }
         request.bucket_owner.clone_from(&self.bucket_owner);
         request.object_owner.clone_from(&self.object_owner);
+        request.bucket_template.clone_from(&self.bucket_template);
+        request.bucket_location.clone_from(&self.bucket_location);
+        request.form.clone_from(&self.form);
+        request.creation = NewBucket {
+            location_constraint: self.creation.location_constraint.clone(),
+            tags: self.creation.tags.clone().into_iter().collect(),
+            acl: self.creation.acl.clone(),
+        };
         request.documents = self.documents.documents();
         request.now_ms = self.now.saturating_mul(1000);
         request.secrets.clone_from(&self.secrets);
@@ -499,14 +589,20 @@ impl Case {
 
     /// Runs the case and compares. Where `run` gives no answer, it says why.
     pub fn find(&self, run: impl Fn(&Request) -> Result<Outcome, String>) -> Finding {
-        let found = self.request().and_then(|request| match &self.expect {
-            Expect::Allows(allowed) => {
-                allowing(allowed, |action| run(&request.clone().action(action)))
-            }
-            _ => run(&request).map(|outcome| match self.expect.is_met_by(&outcome) {
-                true => (true, outcome.to_string()),
-                false => (false, format!("{outcome:#}")),
-            }),
+        let found = self.request().and_then(|request| {
+            let (passed, said) = match &self.expect.answer {
+                Some(Expect::Allows(allowed)) => {
+                    allowing(allowed, |action| run(&request.clone().action(action)))?
+                }
+                _ => run(&request).map(|outcome| match self.expect.is_met_by(&outcome) {
+                    true => (true, outcome.to_string()),
+                    false => (false, format!("{outcome:#}")),
+                })?,
+            };
+            let metered = request.metered();
+            let expected = self.expect.metered.as_ref();
+            let passed = passed && expected.is_none_or(|expected| *expected == metered);
+            Ok((passed, said + &words::metered(&metered)))
         });
         let (passed, got) = found.unwrap_or_else(|failure| (false, failure));
         Finding {
@@ -535,7 +631,84 @@ fn allowing(
     Ok((right, format!("allows {given:?}{others}")))
 }
 
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        fn part<T: serde::de::DeserializeOwned, E: serde::de::Error>(
+            value: Option<Value>,
+        ) -> Result<Option<T>, E> {
+            value
+                .map(serde_json::from_value)
+                .transpose()
+                .map_err(E::custom)
+        }
+        let (mut plan, mut ownership, mut metered) = (None, None, None);
+        let answer = match Value::deserialize(from)? {
+            Value::Object(mut all) => {
+                plan = all.remove("plan");
+                ownership = all.remove("ownership");
+                metered = all.remove("metered");
+                Some(Value::Object(all)).filter(|all| *all != Value::Object(Default::default()))
+            }
+            answer => Some(answer),
+        };
+        Ok(Self {
+            answer: part(answer)?,
+            plan: part(plan)?,
+            ownership: part(ownership)?.unwrap_or_default(),
+            metered: part(metered)?,
+        })
+    }
+}
+
+impl Expected {
+    fn is_met_by(&self, outcome: &Outcome) -> bool {
+        let answered = match &self.answer {
+            Some(answer) => answer.is_met_by(outcome),
+            None => match outcome {
+                Outcome::Authenticated(answer) => *answer == Authentication::Abstain,
+                Outcome::Voted(vote) => *vote == Vote::Abstain,
+                Outcome::Prepared(prepared) => Expect::is_bare(prepared),
+                Outcome::Served(_) => false,
+                Outcome::Responded(headers) => headers.is_empty(),
+            },
+        };
+        let plan = self.plan.as_ref().map(Planned::plan);
+        // Their order means nothing.
+        let in_order = |mut plan: Plan| {
+            plan.tags.sort();
+            plan
+        };
+        answered
+            && match outcome {
+                Outcome::Prepared(prepared) => {
+                    prepared.plan.clone().map(in_order) == plan
+                        && prepared.ownership == self.ownership
+                }
+                _ => plan.is_none() && self.ownership == Ownership::Requester,
+            }
+    }
+}
+
+impl Planned {
+    fn plan(&self) -> Plan {
+        Plan {
+            template: self.template.clone(),
+            location: self.location.clone(),
+            geometry: self.geometry,
+            versioning: self.versioning,
+            quota: self.quota,
+            acl: self.acl.clone(),
+            tags: self.tags.clone().into_iter().collect(),
+        }
+    }
+}
+
 impl Expect {
+    /// Whether there is no objection, and no document.
+    fn is_bare(prepared: &Changed<Result<(), Denial>>) -> bool {
+        prepared.answer.is_ok() && prepared.documents == Documents::default()
+    }
+
     fn is_met_by(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
             (Self::Abstain, Outcome::Authenticated(Authentication::Abstain))
@@ -544,9 +717,7 @@ impl Expect {
             (Self::Account(id), Outcome::Authenticated(Authentication::Account(account))) => {
                 *id == account.id
             }
-            (Self::Nothing, Outcome::Prepared(prepared)) => {
-                prepared.answer.is_ok() && prepared.documents == Documents::default()
-            }
+            (Self::Nothing, Outcome::Prepared(prepared)) => Self::is_bare(prepared),
             (Self::Nothing, Outcome::Responded(headers)) => headers.is_empty(),
             (Self::Attach(texts), Outcome::Prepared(prepared)) => {
                 prepared.answer.is_ok() && prepared.documents == texts.documents()
@@ -554,7 +725,7 @@ impl Expect {
             (Self::Reply(expected), Outcome::Served(served)) => match &served.answer {
                 Ok(reply) => {
                     reply.status == expected.status
-                        && has_all(&reply.headers, &expected.headers)
+                        && has_headers(&reply.headers, &expected.headers)
                         && expected
                             .body
                             .as_ref()
@@ -564,7 +735,7 @@ impl Expect {
                 Err(_) => false,
             },
             (Self::Headers(expected), Outcome::Responded(headers)) => {
-                headers.len() == expected.len() && has_all(headers, expected)
+                headers.len() == expected.len() && has_headers(headers, expected)
             }
             (Self::Deny(refusal), Outcome::Authenticated(Authentication::Deny(denial)))
             | (Self::Deny(refusal), Outcome::Voted(Vote::Deny(denial)))
@@ -597,6 +768,14 @@ impl Refusal {
     }
 }
 
+/// The case of the name of a header means nothing.
+fn has_headers(have: &[(String, String)], expected: &BTreeMap<String, String>) -> bool {
+    expected.iter().all(|(name, value)| {
+        have.iter()
+            .any(|(its_name, its_value)| its_name.eq_ignore_ascii_case(name) && its_value == value)
+    })
+}
+
 fn has_all(have: &[(String, String)], expected: &BTreeMap<String, String>) -> bool {
     expected.iter().all(|(name, value)| {
         have.iter()
@@ -615,6 +794,7 @@ impl Texts {
         Documents {
             bucket: bytes(&self.bucket),
             object: bytes(&self.object),
+            source: bytes(&self.source),
         }
     }
 }
@@ -733,8 +913,8 @@ cases:
 - {name: first}
 - {name: second, expect: allow, headers: {a: [b, c]}}";
         let cases = parse(table).unwrap();
-        assert!(matches!(cases[0].expect, Expect::Abstain));
-        assert!(matches!(cases[1].expect, Expect::Allow));
+        assert!(matches!(cases[0].expect.answer, Some(Expect::Abstain)));
+        assert!(matches!(cases[1].expect.answer, Some(Expect::Allow)));
         let request = cases[1].request().unwrap();
         assert_eq!(
             (request.bucket.as_deref(), request.key.as_deref()),

@@ -87,6 +87,10 @@ pub(crate) mod request {
         scene(|scene| scene.request.request_id.clone())
     }
 
+    pub(crate) fn form_field(name: &str) -> Option<String> {
+        scene(|scene| scene.request.form.get(name).cloned())
+    }
+
     pub(crate) fn body() -> Result<Vec<u8>, Denial> {
         scene(|scene| {
             assert_eq!(scene.phase, Phase::Serve, "only `serve` has the body");
@@ -122,6 +126,14 @@ pub(crate) mod access {
     pub(crate) fn object_owner() -> Option<String> {
         scene(|scene| scene.request.object_owner.clone())
     }
+
+    pub(crate) fn bucket_template() -> Option<String> {
+        scene(|scene| scene.request.bucket_template.clone())
+    }
+
+    pub(crate) fn bucket_location() -> Option<String> {
+        scene(|scene| scene.request.bucket_location.clone())
+    }
 }
 
 pub(crate) mod documents {
@@ -152,6 +164,7 @@ pub(crate) mod documents {
                 matches!(scene.phase, Phase::Prepare | Phase::Serve),
                 "documents change only in `prepare` and `serve`"
             );
+            assert_ne!(scope, Scope::Source, "what a copy reads is only read");
             scene.changes.put(scope, name, content);
         });
     }
@@ -258,6 +271,78 @@ pub(crate) mod counters {
             let now_ms = scene.request.now_ms;
             scene.request.counters.add(key, n, window_ms, now_ms)
         })
+    }
+}
+
+pub(crate) mod creation {
+    use super::scene;
+    use crate::bindings::sluice::policy::creation::NewBucket;
+    use crate::bindings::sluice::policy::types::{Operation, Phase};
+
+    pub(crate) fn bucket() -> Option<NewBucket> {
+        scene(|scene| {
+            let is_being_made =
+                (scene.phase, scene.request.operation) == (Phase::Prepare, Operation::CreateBucket);
+            let mut bucket = scene.request.creation.clone();
+            if let Some(plan) = &scene.plan {
+                let named = |key: &String| {
+                    let mut tags = scene.request.creation.tags.iter();
+                    tags.any(|(own, _)| own == key)
+                };
+                let more = plan.tags.iter().filter(|(key, _)| !named(key));
+                bucket.tags.extend(more.cloned());
+                bucket.acl = plan.acl.clone().or(bucket.acl);
+            }
+            is_being_made.then_some(bucket)
+        })
+    }
+}
+
+pub(crate) mod placement {
+    use super::scene;
+    use crate::bindings::sluice::policy::placement::Plan;
+    use crate::bindings::sluice::policy::types::{Operation, Phase};
+    use crate::testing::{Ownership, Scene};
+
+    fn creating(scene: &Scene, operations: &[Operation]) {
+        assert_eq!(
+            scene.phase,
+            Phase::Prepare,
+            "what is created is spoken of only in `prepare`"
+        );
+        let operation = scene.request.operation;
+        assert!(
+            operations.contains(&operation),
+            "{operation:?} creates no such thing"
+        );
+    }
+
+    /// How long its texts may be only the gateway knows.
+    pub(crate) fn plan_bucket(plan: &Plan) -> Result<(), String> {
+        scene(|scene| {
+            creating(scene, &[Operation::CreateBucket]);
+            scene.plan = Some(plan.clone());
+        });
+        Ok(())
+    }
+
+    pub(crate) fn give_to_bucket_owner() {
+        scene(|scene| {
+            let operations = [
+                Operation::PutObject,
+                Operation::PostObject,
+                Operation::CopyObject,
+                Operation::CreateMultipartUpload,
+            ];
+            creating(scene, &operations);
+            scene.ownership = Ownership::BucketOwner;
+        });
+    }
+}
+
+pub(crate) mod metering {
+    pub(crate) fn count(subject: &str, n: u64) {
+        super::scene(|scene| scene.request.meter.count(subject, n));
     }
 }
 

@@ -131,6 +131,8 @@ fn owner(scope: Scope, access: &Access) -> Result<String, Denial> {
     match scope {
         Scope::Bucket => access.bucket_owner().ok_or_else(|| deny(NoSuchBucket)),
         Scope::Object => access.object_owner().ok_or_else(|| deny(NoSuchKey)),
+        // What a copy reads has a list of its own, which nobody asks for here.
+        Scope::Source => Err(deny(InvalidRequest)),
     }
 }
 

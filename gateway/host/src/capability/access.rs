@@ -1,6 +1,7 @@
 //! `access`: what is being decided on.
 
 use crate::bindings::{access, types};
+use crate::bucket::{located_at, made_by};
 use crate::failure::Failure;
 use crate::state::{Resource, State};
 
@@ -57,5 +58,17 @@ impl access::Host for State {
         let (_, resource) = self.resource()?;
         let object = resource.and_then(|resource| resource.object.as_deref());
         Ok(object.map(|object| object.owner.clone()))
+    }
+
+    fn bucket_template(&mut self) -> Answer<Option<String>> {
+        let (_, resource) = self.resource()?;
+        let bucket = resource.and_then(|resource| resource.bucket.as_deref());
+        Ok(bucket.and_then(made_by).map(str::to_owned))
+    }
+
+    fn bucket_location(&mut self) -> Answer<Option<String>> {
+        let (_, resource) = self.resource()?;
+        let bucket = resource.and_then(|resource| resource.bucket.as_deref());
+        Ok(bucket.and_then(located_at).map(str::to_owned))
     }
 }

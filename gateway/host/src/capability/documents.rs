@@ -41,7 +41,8 @@ pub(crate) fn full_name(plugin: &str, name: &str) -> Result<String, Failure> {
 /// What is not the gateway's own is served by a plugin, for the sake of its documents.
 fn is_kept(operation: Operation, scope: Scope) -> bool {
     match scope {
-        _ if !Chain::NATIVE.contains(&operation) => true,
+        Scope::Bucket | Scope::Object if !Chain::NATIVE.contains(&operation) => true,
+        Scope::Source => false,
         Scope::Bucket => operation == Operation::CreateBucket,
         Scope::Object => matches!(
             operation,
@@ -60,20 +61,24 @@ fn stored(call: &Call, scope: Scope) -> Option<&Documents> {
     match scope {
         Scope::Bucket => Some(&resource.bucket.as_ref()?.documents),
         Scope::Object => Some(&resource.object.as_ref()?.documents),
+        Scope::Source => Some(&resource.source.as_ref()?.documents),
     }
 }
 
 /// What was written to it in this request.
-fn written(call: &Call, scope: Scope) -> &Written {
+fn written(call: &Call, scope: Scope) -> Option<&Written> {
     match scope {
-        Scope::Bucket => &call.overlay.bucket,
-        Scope::Object => &call.overlay.object,
+        Scope::Bucket => Some(&call.overlay.bucket),
+        Scope::Object => Some(&call.overlay.object),
+        Scope::Source => None,
     }
 }
 
 /// The length of all documents of a plugin that the record of a scope will have.
 fn kept_len(call: &Call, scope: Scope, plugin: &str) -> usize {
-    let written = written(call, scope);
+    let Some(written) = written(call, scope) else {
+        return 0;
+    };
     let is_own = |name: &str| {
         let rest = name.strip_prefix(plugin);
         rest.is_some_and(|rest| rest.starts_with('/'))
@@ -108,6 +113,7 @@ impl State {
             ));
         }
         match scope {
+            Scope::Source => Err(Failure::invalid("what a copy reads is only read")),
             Scope::Bucket if resource.access.bucket.is_some() => Ok(&mut call.overlay.bucket),
             Scope::Object if resource.access.key.is_some() => Ok(&mut call.overlay.object),
             Scope::Bucket | Scope::Object => Err(Failure::invalid(
@@ -124,7 +130,8 @@ impl documents::Host for State {
         let Some(call) = &self.call else {
             return Ok(None);
         };
-        let content = match written(call, scope).get(&name) {
+        let written = written(call, scope);
+        let content = match written.and_then(|written| written.get(&name)) {
             Some(content) => content.as_ref(),
             None => stored(call, scope).and_then(|documents| documents.get(&name)),
         };

@@ -97,6 +97,11 @@ impl request::Host for State {
         Ok(self.call()?.facts.request_id.clone())
     }
 
+    fn form_field(&mut self, name: String) -> Answer<Option<String>> {
+        let form = self.call()?.facts.head.form.as_ref();
+        Ok(form.and_then(|form| form.field(&name)).map(str::to_owned))
+    }
+
     fn body(&mut self) -> Answer<Result<Vec<u8>, types::Denial>> {
         let call = self.call()?;
         if call.phase != Phase::Serve {

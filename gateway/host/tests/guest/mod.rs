@@ -587,6 +587,8 @@ pub(crate) fn resource(facts: &Facts) -> Resource {
         access,
         bucket,
         object: None,
+        marker: None,
+        source: None,
     }
 }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Answer, Expect, Outcome, Refusal, Texts};
+use super::{Answer, Expect, Expected, Outcome, Refusal, Texts};
+use crate::bindings::sluice::policy::placement::Plan;
 use crate::bindings::sluice::policy::types::{Account, Authentication, Denial, Reply, Vote};
-use crate::testing::{Changed, Documents};
+use crate::testing::{Changed, Documents, Ownership};
 
 /// A document or a body is shown up to here.
 const SHOWN_LEN_MAX: usize = 200;
@@ -31,10 +32,16 @@ impl fmt::Display for Outcome {
                 answer: Err(denial),
                 ..
             }) => denied(f, denial),
-            Self::Prepared(Changed { documents, .. }) if documents == &Documents::default() => {
-                f.write_str("nothing")
+            Self::Prepared(prepared) if prepared.is_nothing() => f.write_str("nothing"),
+            Self::Prepared(prepared) => {
+                let documents = &prepared.documents;
+                let attached = (*documents != Documents::default())
+                    .then(|| format!("attach {}", stored(documents)));
+                let plan = prepared.plan.as_ref().map(planned);
+                let given = given(prepared.ownership);
+                let deeds: Vec<_> = [attached, plan, given].into_iter().flatten().collect();
+                f.write_str(&deeds.join(", "))
             }
-            Self::Prepared(Changed { documents, .. }) => write!(f, "attach {}", stored(documents)),
             Self::Served(Changed {
                 answer:
                     Ok(Reply {
@@ -43,6 +50,7 @@ impl fmt::Display for Outcome {
                         body,
                     }),
                 documents,
+                ..
             }) => {
                 write!(f, "reply {status}{}", sent(headers))?;
                 if !body.is_empty() {
@@ -57,6 +65,68 @@ impl fmt::Display for Outcome {
             Self::Responded(headers) => write!(f, "headers{}", sent(headers)),
         }
     }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answer = self.answer.as_ref().map(ToString::to_string);
+        let plan = self.plan.as_ref().map(|plan| planned(&plan.plan()));
+        let given = given(self.ownership);
+        let parts: Vec<_> = [answer, plan, given].into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => f.write_str("nothing")?,
+            false => f.write_str(&parts.join(", "))?,
+        }
+        f.write_str(&self.metered.as_ref().map_or(String::new(), metered))
+    }
+}
+
+/// Text to add to an answer.
+pub(super) fn metered(counts: &BTreeMap<String, u64>) -> String {
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(subject, count)| format!(" {subject}={count}"))
+        .collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!(", meter{}", counts.concat()),
+    }
+}
+
+fn given(ownership: Ownership) -> Option<String> {
+    match ownership {
+        Ownership::Requester => None,
+        Ownership::BucketOwner => Some("give to the bucket's owner".to_owned()),
+    }
+}
+
+/// The tags in one order, which means nothing.
+fn planned(plan: &Plan) -> String {
+    let Plan {
+        template,
+        location,
+        geometry,
+        versioning,
+        quota,
+        acl,
+        tags,
+    } = plan;
+    let mut words = format!("plan {template} at {location}");
+    if let Some((data, parity)) = geometry {
+        words.push_str(&format!(" {data}+{parity}"));
+    }
+    if *versioning {
+        words.push_str(" versioned");
+    }
+    if let Some(quota) = quota {
+        words.push_str(&format!(" of {quota} bytes"));
+    }
+    if let Some(acl) = acl {
+        words.push_str(&format!(" acl {acl}"));
+    }
+    let mut tags = tags.clone();
+    tags.sort();
+    words + &listed(pairs(&tags))
 }
 
 impl fmt::Display for Expect {
