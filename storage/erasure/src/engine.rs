@@ -561,6 +561,13 @@ impl Store for Engine {
 }
 
 #[cfg(test)]
+impl Engine {
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::support::{Bench, create_bucket, get, pattern, put};

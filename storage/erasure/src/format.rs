@@ -15,7 +15,7 @@ use crate::wire::{Malformed, Reader, Writer};
 
 const MAGIC: [u8; 8] = *b"SLUICEFM";
 /// A change of how records are spelled must change this.
-const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 2;
 const SLOT_LEN: usize = 4096;
 const FILE: &str = "format";
 
@@ -64,14 +64,19 @@ impl Format {
         out.0
     }
 
-    fn decode(slot: &[u8]) -> Result<Self, Malformed> {
+    /// What a whole slot says, or the version of which it is.
+    fn decode(slot: &[u8]) -> Result<Result<Self, u32>, Malformed> {
         let (content, hash) = slot.split_last_chunk::<16>().ok_or(Malformed)?;
         if xxh3_128(content) != u128::from_le_bytes(*hash) {
             return Err(Malformed);
         }
         let mut input = Reader::new(content);
-        if input.take(MAGIC.len())? != MAGIC || input.u32()? != VERSION {
+        if input.take(MAGIC.len())? != MAGIC {
             return Err(Malformed);
+        }
+        let version = input.u32()?;
+        if version != VERSION {
+            return Ok(Err(version));
         }
         let generation = input.u64()?;
         let deployment = input.u128()?;
@@ -90,7 +95,7 @@ impl Format {
         if drives.len() != spread.drives() || usize::from(position) >= drives.len() {
             return Err(Malformed);
         }
-        Ok(Self {
+        Ok(Ok(Self {
             generation,
             deployment,
             set,
@@ -98,7 +103,7 @@ impl Format {
             epoch,
             position,
             drives,
-        })
+        }))
     }
 }
 
@@ -108,6 +113,8 @@ pub(crate) enum Found {
     Nothing,
     /// There is a file, and neither slot is whole.
     Damaged,
+    /// It was written by another version of the engine.
+    Version(u32),
     Format {
         file: File,
         format: Format,
@@ -130,14 +137,20 @@ pub(crate) fn read(root: &Path) -> io::Result<Found> {
             .ok()?;
         Format::decode(&slot).ok()
     };
-    let newest = [slot(0), slot(1)]
-        .into_iter()
-        .flatten()
-        .max_by_key(|format| format.generation);
-    Ok(match newest {
-        Some(format) => Found::Format { file, format },
-        None => Found::Damaged,
-    })
+    let mut found = Found::Damaged;
+    let mut newest = 0;
+    for slot in [slot(0), slot(1)].into_iter().flatten() {
+        match slot {
+            Ok(format) if format.generation >= newest => {
+                newest = format.generation;
+                let file = file.try_clone()?;
+                found = Found::Format { file, format };
+            }
+            Ok(_) => {}
+            Err(version) => return Ok(Found::Version(version)),
+        }
+    }
+    Ok(found)
 }
 
 /// Makes the directories of a drive and writes its format for the first time.
@@ -185,8 +198,20 @@ mod tests {
     fn found(root: &Path) -> Option<u64> {
         match read(root).unwrap() {
             Found::Format { format, .. } => Some(format.generation),
-            Found::Nothing | Found::Damaged => None,
+            Found::Nothing | Found::Damaged | Found::Version(_) => None,
         }
+    }
+
+    #[test]
+    fn a_drive_of_another_version_is_not_taken_for_a_damaged_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = create(dir.path(), &format(1)).unwrap();
+        let mut slot = format(2).encode();
+        slot.truncate(SLOT_LEN - 16);
+        slot[MAGIC.len()] = 99;
+        slot.extend_from_slice(&xxh3_128(&slot).to_le_bytes());
+        file.write_all_at(&slot, 0).unwrap();
+        assert!(matches!(read(dir.path()).unwrap(), Found::Version(99)));
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(crate) struct Index {
     distrusted: AtomicBool,
     /// Entries that were read.
     #[cfg(test)]
-    pub(crate) touched: std::sync::atomic::AtomicU64,
+    touched: std::sync::atomic::AtomicU64,
 }
 
 impl std::fmt::Debug for Index {
@@ -194,7 +194,7 @@ impl Index {
     }
 
     /// `None` where the index is not one of this deployment and version.
-    fn cursor(&self) -> Result<Option<Cursor>> {
+    pub(crate) fn cursor(&self) -> Result<Option<Cursor>> {
         let Some(cursor) = self.get(Space::Meta, b"cursor")? else {
             return Ok(None);
         };
@@ -372,6 +372,26 @@ impl Batch {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+impl Index {
+    /// All that is found by key.
+    pub(crate) fn dump(&self) -> BTreeMap<(Space, Vec<u8>), Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for (space, _) in NAMES {
+            for entry in self.range(space, (Bound::Unbounded, Bound::Unbounded)) {
+                let (key, value) = entry.unwrap();
+                all.insert((space, key.to_vec()), value.to_vec());
+            }
+        }
+        all.retain(|(space, _), _| *space != Space::Meta);
+        all
+    }
+
+    pub(crate) fn touched(&self) -> u64 {
+        self.touched.load(Ordering::Relaxed)
     }
 }
 

@@ -52,6 +52,10 @@ pub enum OpenError {
     )]
     FormatDamaged(PathBuf),
     #[error(
+        "{}: the drive was written in format {found}, and this version knows format {} only; serve it with the version that wrote it, or name empty directories", path.display(), format::VERSION
+    )]
+    Version { path: PathBuf, found: u32 },
+    #[error(
         "{}: the drive belongs to deployment {found}, but {} belongs to {expected}; put each drive back into its own store", path.display(), other.display()
     )]
     OtherDeployment {
@@ -182,6 +186,10 @@ fn inspect(path: &Path) -> Result<Option<(File, Format)>, OpenError> {
     match format::read(path).map_err(failed)? {
         Found::Format { file, format } => Ok(Some((file, format))),
         Found::Damaged => Err(OpenError::FormatDamaged(path.to_owned())),
+        Found::Version(found) => Err(OpenError::Version {
+            path: path.to_owned(),
+            found,
+        }),
         Found::Nothing => {
             let entries = match std::fs::read_dir(path) {
                 Ok(entries) => entries,

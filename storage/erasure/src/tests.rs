@@ -5,5 +5,7 @@ mod conformance;
 mod crash;
 mod drives;
 mod faults;
+mod geometries;
 mod history;
 pub(crate) mod support;
+mod versions;

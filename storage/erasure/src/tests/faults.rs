@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use storage::{DriveState, Error, Precondition, Store};
+use storage::{
+    DriveState, Error, Geometry, NewBucket, NewPlacement, Precondition, Store, Versioning,
+};
 
-use super::support::{Bench, bucket, create_bucket, get, key, pattern, put};
+use super::support::{Bench, bucket, create_bucket, get, key, new_bucket, pattern, put};
 use crate::Engine;
 use crate::drive::{Drive, FileId, LocalDrive};
 
@@ -244,7 +246,7 @@ async fn check(store: &Engine, ledger: &Ledger, context: &str) {
     for (name, known) in known {
         let read = match get(store, &name).await {
             Ok(bytes) => Some(bytes),
-            Err(Error::ObjectMissing) => None,
+            Err(Error::ObjectMissing | Error::Marker(_)) => None,
             // The power went when five drives had it, and two of them are gone.
             Err(Error::ReadQuorumLost { .. }) if !store.writable() => continue,
             Err(error) => panic!("{context}, {name}: {error}"),
@@ -269,11 +271,16 @@ async fn check(store: &Engine, ledger: &Ledger, context: &str) {
 /// Writes until the power goes, again and again. Up to `absent` drives are
 /// missing while it writes, and up to `lost` others when it starts again.
 async fn survives(seed: u64, absent: u64, lost: u64) {
+    survives_in(new_bucket(), seed, absent, lost).await;
+}
+
+/// In a bucket that is made like this.
+async fn survives_in(bucket: NewBucket, seed: u64, absent: u64, lost: u64) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
     let bench = Bench::new(4, 2);
     let machine = Machine::default();
     let store = machine.open(&bench);
-    create_bucket(&*store).await;
+    store.create_bucket(bucket).await.unwrap();
     drop(store);
     let ledger = Ledger::default();
     let some = |random: &mut Random, max: u64| {
@@ -331,6 +338,23 @@ async fn what_was_acknowledged_survives_a_loss_of_power_and_of_two_drives() {
 async fn what_was_acknowledged_without_a_drive_survives_a_loss_of_power_and_of_another() {
     survives(5, 1, 1).await;
     survives(6, 1, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_and_other_geometries_survive_a_loss_of_power_and_of_a_drive() {
+    let placement = |data, parity| NewPlacement {
+        geometry: Some(Geometry { data, parity }),
+        ..NewPlacement::default()
+    };
+    let versioned = |placement| NewBucket {
+        versioning: Versioning::Enabled,
+        placement,
+        ..new_bucket()
+    };
+    survives_in(versioned(NewPlacement::default()), 7, 0, 2).await;
+    survives_in(versioned(placement(2, 1)), 8, 0, 1).await;
+    survives_in(versioned(placement(3, 1)), 9, 1, 1).await;
+    survives_in(versioned(placement(2, 2)), 10, 1, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,7 @@ pub(crate) async fn bucket(store: &dyn Store) -> Bucket {
     Bucket::clone(&bucket)
 }
 
-fn bucket_name() -> BucketName {
+pub(crate) fn bucket_name() -> BucketName {
     BucketName::parse("bucket").unwrap()
 }
 
@@ -106,14 +106,17 @@ pub(crate) fn pattern(size: usize, seed: u64) -> Bytes {
 }
 
 pub(crate) async fn create_bucket(store: &dyn Store) {
-    let new = NewBucket {
+    store.create_bucket(new_bucket()).await.unwrap();
+}
+
+pub(crate) fn new_bucket() -> NewBucket {
+    NewBucket {
         name: bucket_name(),
         owner: "owner".to_owned(),
         versioning: Versioning::Never,
         placement: NewPlacement::default(),
         documents: Documents::default(),
-    };
-    store.create_bucket(new).await.unwrap();
+    }
 }
 
 pub(crate) fn new_object(name: &str, etag: &str) -> NewObject {
@@ -127,16 +130,28 @@ pub(crate) fn new_object(name: &str, etag: &str) -> NewObject {
 }
 
 pub(crate) async fn put(store: &dyn Store, name: &str, bytes: &Bytes) -> Result<Arc<Object>> {
-    let bucket = bucket(store).await;
-    let mut sink = store.stage(&bucket, Some(bytes.len() as u64)).await?;
+    put_in(store, &bucket(store).await, name, bytes).await
+}
+
+pub(crate) async fn put_in(
+    store: &dyn Store,
+    bucket: &Bucket,
+    name: &str,
+    bytes: &Bytes,
+) -> Result<Arc<Object>> {
+    let mut sink = store.stage(bucket, Some(bytes.len() as u64)).await?;
     sink.write(bytes.clone()).await?;
     let staged = sink.finish().await?;
     let object = new_object(name, &format!("etag-{}", bytes.len()));
-    store.put(&bucket, object, staged, Precondition::None).await
+    store.put(bucket, object, staged, Precondition::None).await
 }
 
 pub(crate) async fn get(store: &dyn Store, name: &str) -> Result<Bytes> {
-    let object = store.object(&bucket(store).await, &key(name), None).await?;
+    get_from(store, &bucket(store).await, name).await
+}
+
+pub(crate) async fn get_from(store: &dyn Store, bucket: &Bucket, name: &str) -> Result<Bytes> {
+    let object = store.object(bucket, &key(name), None).await?;
     let chunks: Vec<Bytes> = store
         .read(&object, 0..object.size)
         .await?
