@@ -18,7 +18,7 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
     let upload = NewUpload {
         key: request.key()?.clone(),
         owner: request.owner(),
-        initiator: request.owner(),
+        initiator: request.caller(),
         metadata,
         documents: request.object_documents(),
     };

@@ -11,7 +11,7 @@ use crate::stage::{Cleared, Reply};
 
 pub(crate) async fn run(request: &Cleared, generation: &Generation) -> Result<Reply> {
     let input = ListBuckets::of(&request.head.query)?;
-    let owner = request.owner();
+    let owner = request.caller();
     let region = generation.region();
     let page = match &input.region {
         Some(other) if other != region => NONE,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use host::{Changes, Ownership, Principal, Resource, Run};
-use s3::{Code, Head, Operation, Payload, StreamKey};
-use storage::{Bucket, BucketName, Documents, Object, ObjectKey};
+use http::{HeaderName, HeaderValue, Method, header};
+use s3::time::http_date;
+use s3::{Access, Code, Head, Operation, Payload, StreamKey};
+use storage::{Bucket, BucketName, Documents, Marker, Object, ObjectKey};
 
 use crate::error::Result;
 use crate::stage::Authorized;
@@ -70,7 +72,16 @@ impl Cleared {
 
     /// The object that the operation addresses.
     pub(crate) fn object(&self) -> Result<&Arc<Object>> {
-        existing(&self.target)
+        let Resource {
+            access,
+            object,
+            marker,
+            ..
+        } = &self.target;
+        Ok(object.as_ref().ok_or_else(|| match marker {
+            Some(marker) => deleted(marker, access, &self.head.method),
+            None => missing(access),
+        })?)
     }
 
     /// The bucket that a copy reads from.
@@ -83,7 +94,15 @@ impl Cleared {
 
     /// The object that a copy reads.
     pub(crate) fn source(&self) -> Result<&Arc<Object>> {
-        existing(self.source.as_ref().ok_or(Code::InvalidRequest)?)
+        let source = self.source.as_ref().ok_or(Code::InvalidRequest)?;
+        Ok(source.object.as_ref().ok_or_else(|| {
+            match (&source.marker, source.access.version) {
+                (Some(_), Some(_)) => s3::Error::new(Code::InvalidRequest).because(
+                    "The source of a copy request may not specifically refer to a delete marker by version id.",
+                ),
+                _ => missing(&source.access),
+            }
+        })?)
     }
 
     /// The id of the account that will own what the operation creates.
@@ -93,6 +112,11 @@ impl Cleared {
         {
             return bucket.owner.clone();
         }
+        self.caller()
+    }
+
+    /// The id of the account on whose behalf the request is made.
+    pub(crate) fn caller(&self) -> String {
         match &self.principal {
             Principal::Account(account) => account.id.clone(),
             Principal::Anonymous => ANONYMOUS_ID.to_owned(),
@@ -111,21 +135,37 @@ impl Cleared {
     }
 }
 
-fn existing(resource: &Resource) -> Result<&Arc<Object>> {
-    let Some(object) = &resource.object else {
-        let key = resource
-            .access
-            .key
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let error = match resource.access.version {
-            None => s3::Error::new(Code::NoSuchKey),
-            Some(version) => {
-                s3::Error::new(Code::NoSuchVersion).with("VersionId", version.to_string())
-            }
-        };
-        return Err(error.with("Key", key).into());
+/// Why there is no object: none was there, or it was deleted.
+fn missing(access: &Access) -> s3::Error {
+    let key = access.key.as_ref().map(ToString::to_string);
+    let error = match access.version {
+        None => s3::Error::new(Code::NoSuchKey),
+        Some(version) => s3::Error::new(Code::NoSuchVersion).with("VersionId", version.to_string()),
     };
-    Ok(object)
+    error.with("Key", key.unwrap_or_default())
+}
+
+/// The answer to whoever wants an object and finds the marker of its deletion:
+/// there is nothing, or the version that was named cannot be read.
+fn deleted(marker: &Marker, access: &Access, method: &Method) -> s3::Error {
+    let error = match access.version {
+        None => missing(access),
+        Some(_) => s3::Error::new(Code::MethodNotAllowed)
+            .with("Method", method.as_str())
+            .with("ResourceType", "DeleteMarker")
+            .with("Key", marker.key.to_string())
+            .with("VersionId", marker.version.to_string())
+            .header(header::ALLOW, HeaderValue::from_static("DELETE")),
+    };
+    let told = [
+        ("x-amz-delete-marker", "true".to_owned()),
+        ("x-amz-version-id", marker.version.to_string()),
+        ("last-modified", http_date(marker.modified)),
+    ];
+    told.into_iter().fold(error, |error, (name, value)| {
+        match HeaderValue::try_from(value) {
+            Ok(value) => error.header(HeaderName::from_static(name), value),
+            Err(_) => error,
+        }
+    })
 }

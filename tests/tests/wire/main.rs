@@ -5,6 +5,7 @@ mod attributes;
 mod auth;
 mod bodies;
 mod buckets;
+mod checksums;
 mod conditional_writes;
 mod copy;
 mod cors;

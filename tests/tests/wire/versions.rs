@@ -180,6 +180,133 @@ fn versioning_is_configured_and_never_off_again() {
 }
 
 #[test]
+fn every_write_is_a_version_and_a_delete_hides_them() {
+    let versions = Versions::of("versions");
+    let plain = versions
+        .send(Request::put("/versions/key", "null"))
+        .expect(200);
+    assert_eq!(plain.header("x-amz-version-id"), None, "{plain:?}");
+    versions.become_("Enabled");
+    let first = versions.put("key", "first");
+    let second = versions.put("key", "second");
+    assert_ne!(first, second);
+    let reads = |rest: &str, body: &str, version: &str| {
+        for method in ["GET", "HEAD"] {
+            let request = Request::new(method, &versions.path(&format!("/key{rest}")));
+            let got = versions
+                .send(request)
+                .expect(200)
+                .expect_header("x-amz-version-id", version)
+                .expect_header("content-length", &body.len().to_string());
+            assert_eq!(got.header("x-amz-delete-marker"), None);
+            if method == "GET" {
+                assert_eq!(got.text(), body);
+            }
+        }
+    };
+    reads("", "second", &second);
+    reads(&format!("?versionId={first}"), "first", &first);
+    reads("?versionId=null", "null", "null");
+
+    let marker = versions.delete("key");
+    versions
+        .get("/key")
+        .refused(404, "NoSuchKey")
+        .expect_header("x-amz-delete-marker", "true")
+        .expect_header("x-amz-version-id", &marker)
+        .expect_element("Key", "key");
+    versions
+        .send(Request::head("/versions/key"))
+        .expect(404)
+        .expect_header("x-amz-delete-marker", "true");
+    let named = versions
+        .get(&format!("/key?versionId={marker}"))
+        .refused(405, "MethodNotAllowed")
+        .expect_header("x-amz-delete-marker", "true")
+        .expect_header("x-amz-version-id", &marker)
+        .expect_header("allow", "DELETE");
+    assert!(named.header("last-modified").is_some(), "{named:?}");
+    versions
+        .send(Request::head(&format!("/versions/key?versionId={marker}")))
+        .expect(405);
+    let attributes = Request::get(&format!("/versions/key?attributes&versionId={marker}"));
+    versions
+        .send(attributes.header("x-amz-object-attributes", "ETag"))
+        .refused(405, "MethodNotAllowed");
+    reads(&format!("?versionId={second}"), "second", &second);
+
+    // One after the other goes for good, and the next newest is current.
+    let remove = |version: &str| {
+        let target = format!("/versions/key?versionId={version}");
+        let removed = versions.send(Request::delete(&target)).expect(204);
+        removed.expect_header("x-amz-version-id", version)
+    };
+    remove(&marker).expect_header("x-amz-delete-marker", "true");
+    reads("", "second", &second);
+    let removed = remove(&second);
+    assert_eq!(removed.header("x-amz-delete-marker"), None, "{removed:?}");
+    reads("", "first", &first);
+    remove(&first);
+    reads("", "null", "null");
+    remove("null");
+    let gone = versions.get("/key").refused(404, "NoSuchKey");
+    assert_eq!(gone.header("x-amz-delete-marker"), None, "{gone:?}");
+
+    versions
+        .get(&format!("/key?versionId={ABSENT}"))
+        .refused(404, "NoSuchVersion")
+        .expect_element("VersionId", ABSENT)
+        .expect_element("Key", "key");
+    for malformed in ["x", "", "NULL", "00"] {
+        for method in ["GET", "DELETE"] {
+            let target = format!("/versions/key?versionId={malformed}");
+            versions
+                .send(Request::new(method, &target))
+                .refused(400, "InvalidArgument")
+                .expect_element("ArgumentName", "versionId");
+        }
+    }
+    let target = format!("/versions/key?versionId={ABSENT}");
+    versions.send(Request::delete(&target)).expect(204);
+    let put = Request::put("/versions/key?versionId=null", "x");
+    versions.send(put).refused(400, "InvalidArgument");
+}
+
+#[test]
+fn a_suspended_bucket_replaces_the_null_version_alone() {
+    let versions = Versions::enabled("versions-suspended");
+    let kept = versions.put("key", "kept");
+    versions.become_("Suspended");
+    assert_eq!(versions.put("key", "one"), "null");
+    assert_eq!(versions.put("key", "two"), "null");
+    assert_eq!(
+        versions.listed(""),
+        ["+key null*".to_owned(), format!("+key {kept}")]
+    );
+    assert_eq!(versions.get("/key").text(), "two");
+    assert_eq!(versions.delete("key"), "null");
+    assert_eq!(
+        versions.listed(""),
+        ["-key null*".to_owned(), format!("+key {kept}")]
+    );
+    versions.get("/key").refused(404, "NoSuchKey");
+    versions
+        .get("/key?versionId=null")
+        .refused(405, "MethodNotAllowed");
+    assert_eq!(versions.put("key", "three"), "null");
+    versions.become_("Enabled");
+    let newest = versions.put("key", "four");
+    assert_eq!(
+        versions.listed(""),
+        [
+            format!("+key {newest}*"),
+            "+key null".to_owned(),
+            format!("+key {kept}")
+        ]
+    );
+}
+
+#[test]
 fn versions_are_listed_newest_first() {
     let versions = Versions::enabled("versions-listed");
     let mut expected = Vec::new();
@@ -349,6 +476,53 @@ fn many_versions_are_deleted_at_once() {
         versions.listed(""),
         [format!("-key {made}*"), format!("+key {new}")]
     );
+}
+
+#[test]
+fn a_version_is_copied_and_restored() {
+    let versions = Versions::enabled("versions-copied");
+    let first = versions.put("key", "first");
+    let second = versions.put("key", "second");
+    let copy = |target: &str, source: &str| {
+        let copy = Request::put(&versions.path(target), "");
+        versions.send(copy.header("x-amz-copy-source", source))
+    };
+    let source = format!("/versions-copied/key?versionId={first}");
+    let copied = copy("/copy", &source)
+        .expect(200)
+        .expect_header("x-amz-copy-source-version-id", &first);
+    versions
+        .get("/copy")
+        .expect_header("x-amz-version-id", &version(&copied));
+    assert_eq!(versions.get("/copy").text(), "first");
+    copy("/copy", "/versions-copied/key")
+        .expect(200)
+        .expect_header("x-amz-copy-source-version-id", &second);
+    copy("/key", "/versions-copied/key").refused(400, "InvalidRequest");
+    let restored = version(&copy("/key", &source).expect(200));
+    assert_eq!(versions.get("/key").text(), "first");
+    assert_eq!(
+        versions.listed("&prefix=key"),
+        [
+            format!("+key {restored}*"),
+            format!("+key {second}"),
+            format!("+key {first}")
+        ]
+    );
+
+    let marker = versions.delete("key");
+    copy("/copy", "/versions-copied/key")
+        .refused(404, "NoSuchKey")
+        .expect_element("Key", "key");
+    let named = format!("/versions-copied/key?versionId={marker}");
+    copy("/copy", &named).refused(400, "InvalidRequest");
+    let absent = format!("/versions-copied/key?versionId={ABSENT}");
+    copy("/copy", &absent)
+        .refused(404, "NoSuchVersion")
+        .expect_element("VersionId", ABSENT);
+    // What was deleted comes back as well.
+    copy("/key", &source).expect(200);
+    assert_eq!(versions.get("/key").text(), "first");
 }
 
 #[test]
