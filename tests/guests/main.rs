@@ -30,6 +30,7 @@ mod acl_widening;
 mod broken_binary;
 mod changed_file;
 mod deep_recursion;
+mod endless_bill;
 mod endless_loop;
 mod exhausted_pool;
 mod failure_policy;
@@ -107,6 +108,13 @@ items! {
     "calls": {
         "calls the host as fast as it can, with as much as it has":
             host_call_flood::{it_cannot_have_the_host_copy_more_than_it_has_memory_for};
+        "meters, and asks for the fields of a form, without end":
+            endless_bill::{
+                metering_without_end_is_a_flood_like_any_other,
+                asking_for_fields_without_end_is_a_flood_like_any_other
+            };
+        "plans a bucket with texts that are too long, and too many":
+            endless_bill::{a_plan_without_measure_is_refused_or_ends_the_guest};
         "logs without end":
             log_flood::{lines_above_the_limit_are_dropped_and_calls_above_theirs_are_a_failure};
         "logs line breaks and escape codes":

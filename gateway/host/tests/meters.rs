@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guest::{Guest, chain, code, facts_from, resource};
-use host::{Breaker, FailurePolicy, Mode};
+use guest::{Guest, chain, chain_on, code, constants, facts_from, resource};
+use host::{Breaker, FailurePolicy, Grant, Host, Mode, Settings};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,
@@ -128,4 +128,91 @@ fn a_plugin_is_left_alone_across_generations_and_shown_while_it_is_there() {
         // Nothing is remembered of what nobody uses.
         assert_eq!(ask(&fragile(1), 1), "trap");
     });
+}
+
+/// Meters one of the subject, and allows it.
+fn metering(subject: &str) -> Guest {
+    Guest::new()
+        .named("payment")
+        .grant(Grant::Metering)
+        .import("metering", "count", "(param i32 i32 i64)")
+        .authorize(|image| {
+            let subject = constants(image.text(subject));
+            let allow = guest::constant(image.allow());
+            format!("(call $count {subject} (i64.const 3)) {allow}")
+        })
+}
+
+#[test]
+fn what_is_metered_is_shown_and_goes_on_in_the_next_generation() {
+    let meters = Meters::default();
+    let host = Host::new(Settings::default()).unwrap();
+    let alice = || meters.counter("sluice_plugin_metered_total payment alice");
+    with_local_recorder(&meters, || {
+        for generation in 1..=3 {
+            let chain = chain_on(&host, &[metering("alice")]);
+            assert_eq!(ask(&chain, 1), "ok");
+            assert_eq!(alice(), Some(3 * generation));
+        }
+        let shadow = metering("alice").mode(Mode::Shadow);
+        ask(&chain_on(&host, &[shadow]), 1);
+        assert_eq!(alice(), Some(9));
+    });
+}
+
+#[test]
+fn a_subject_is_a_short_text() {
+    let host = Host::new(Settings::default()).unwrap();
+    for (subject, expected) in [
+        ("a", "ok"),
+        ("\u{e4} b", "ok"),
+        (&*"a".repeat(128), "ok"),
+        (&*"a".repeat(129), "invalid"),
+        ("", "invalid"),
+        ("a\nb", "invalid"),
+    ] {
+        let chain = chain_on(&host, &[metering(subject)]);
+        assert_eq!(ask(&chain, 1), expected, "{subject:?}");
+    }
+}
+
+#[test]
+fn there_is_an_end_to_the_subjects_of_a_plugin_in_all_its_generations() {
+    let meters = Meters::default();
+    let host = Host::new(Settings::default()).unwrap();
+    // Eight letters, each time others.
+    let flooding = Guest::new()
+        .named("payment")
+        .grant(Grant::Metering)
+        .import("metering", "count", "(param i32 i32 i64)")
+        .limits(|limits| limits.cpu = Duration::from_secs(5))
+        .authorize(|image| {
+            let [at, _] = image.text("aaaaaaaa");
+            let allow = guest::constant(image.allow());
+            format!(
+                "(loop
+                    (i32.store8 (i32.const {at}) (i32.add (i32.const 97) (i32.and (global.get $count) (i32.const 15))))
+                    (i32.store8 (i32.const {}) (i32.add (i32.const 97) (i32.and (i32.shr_u (global.get $count) (i32.const 4)) (i32.const 15))))
+                    (i32.store8 (i32.const {}) (i32.add (i32.const 97) (i32.shr_u (global.get $count) (i32.const 8))))
+                    (call $count (i32.const {at}) (i32.const 8) (i64.const 1))
+                    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+                    (br_if 0 (i32.lt_u (global.get $count) (i32.const 1010))))
+                 {allow}",
+                at + 1,
+                at + 2,
+            )
+        });
+    with_local_recorder(&meters, || {
+        for generation in 1..=2 {
+            let chain = chain_on(&host, std::slice::from_ref(&flooding));
+            assert_eq!(ask(&chain, 1), "ok");
+            let other = meters.counter("sluice_plugin_metered_total payment other");
+            assert_eq!(other, Some(10 * generation));
+        }
+    });
+    let known = meters.0.lock().unwrap();
+    let subjects = known
+        .keys()
+        .filter(|name| name.starts_with("sluice_plugin_metered_total"));
+    assert_eq!(subjects.count(), 1001);
 }

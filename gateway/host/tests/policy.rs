@@ -930,3 +930,137 @@ fn the_clock_of_a_probe_shows_the_time_that_it_is_given() {
         assert_eq!(matches!(vote, Verdict::Affirm(())), allowed, "{time:?}");
     }
 }
+
+fn object(key: &str, document: &str) -> Arc<storage::Object> {
+    let documents = [(document.to_owned(), "kept".into())];
+    Arc::new(storage::Object {
+        key: ObjectKey::parse(key).unwrap(),
+        version: storage::VersionId::Null,
+        id: 1,
+        owner: "alice".to_owned(),
+        size: 0,
+        etag: String::new(),
+        modified: Timestamp(0),
+        metadata: storage::Metadata::new(),
+        documents: documents.into_iter().collect(),
+        parts: Vec::new(),
+        location: storage::Locator::new(()),
+    })
+}
+
+#[test]
+fn a_document_concerns_its_plugin_wherever_it_is_kept() {
+    let get = facts("GET", "/prod-a/key");
+    let asked = |name: &str, change: &dyn Fn(&mut host::Resource)| {
+        let guest = Guest::denying("Asked").where_there_is(host::Phase::Authorize, &[name]);
+        let mut about = resource(&get);
+        change(&mut about);
+        let chain = chain(&[Guest::allowing().named("other"), guest]);
+        code(&chain.begin(get.clone()).authorize(&about)) == "Asked"
+    };
+    assert!(asked("stored", &|_| ()));
+    assert!(!asked("stored", &|about| about.bucket = None));
+    let tagged = object("key", "test/tags");
+    assert!(!asked("tags", &|_| ()));
+    assert!(asked("tags", &|about| about.object = Some(tagged.clone())));
+    assert!(asked("tags", &|about| about.source = Some(tagged.clone())));
+    let of_another = object("key", "other/tags");
+    assert!(!asked("tags", &|about| about.object = Some(of_another.clone())));
+}
+
+#[test]
+fn what_a_copy_reads_is_read_and_not_changed() {
+    let get = "(param i32 i32 i32 i32)";
+    let source = 2;
+    let reading = Guest::new()
+        .grant(Grant::Documents)
+        .import("documents", "get", get)
+        .prepare(|image| {
+            let name = constants(image.text("tags"));
+            let (ok, refusal) = (image.ok(), image.error("Untagged"));
+            format!(
+                "(call $get (i32.const {source}) {name} (i32.const 60000))
+                 (select (i32.const {ok}) (i32.const {refusal}) (i32.load8_u (i32.const 60000)))"
+            )
+        });
+    let copy = facts_with(
+        "PUT",
+        "/prod-a/key",
+        &[("x-amz-copy-source", "prod-a/other")],
+    );
+    let prepared = |guest: &Guest, source: Option<Arc<storage::Object>>| {
+        let mut about = resource(&copy);
+        about.source = source;
+        code(&chain(&[guest.clone()]).begin(copy.clone()).prepare(&about))
+    };
+    assert_eq!(prepared(&reading, None), "Untagged");
+    let tagged = Some(object("other", "test/tags"));
+    assert_eq!(prepared(&reading, tagged.clone()), "ok");
+    let writing = Guest::new()
+        .grant(Grant::Documents)
+        .import("documents", "put", "(param i32 i32 i32 i32 i32)")
+        .prepare(|image| format!("{} {}", put(image, source), constant(image.ok())));
+    assert_eq!(prepared(&writing, tagged), "invalid");
+}
+
+#[test]
+fn a_rule_may_be_about_what_buckets_were_made_by() {
+    let archive = || vec![Selector::Template("archive".to_owned())];
+    let named = Selector::Name(Glob::parse("old-*").unwrap());
+    let rule = Guest::denying("Rule").matching(Match {
+        within: [archive(), vec![named.clone()]].concat(),
+        ..Match::default()
+    });
+    let rest = Guest::denying("Rest").named("rest").matching(Match {
+        except: [archive(), vec![named]].concat(),
+        ..Match::default()
+    });
+    let chain = chain(&[rule, rest]);
+    let check = |name: &str, template: Option<&str>, expected: &str| {
+        let facts = facts("GET", &format!("/{name}/key"));
+        let mut about = resource(&facts);
+        let bucket = Arc::make_mut(about.bucket.as_mut().unwrap());
+        bucket.placement.template = template.map(str::to_owned);
+        let found = code(&chain.begin(facts).authorize(&about));
+        assert_eq!(found, expected, "{name} by {template:?}");
+    };
+    check("prod-a", Some("archive"), "Rule");
+    check("prod-a", Some("archives"), "Rest");
+    check("prod-a", None, "Rest");
+    check("archive", None, "Rest");
+    check("old-a", None, "Rule");
+    check("old-a", Some("other"), "Rule");
+    // A bucket that is not there was made by nothing.
+    let facts = facts("PUT", "/prod-a");
+    let mut about = resource(&facts);
+    about.bucket = None;
+    assert_eq!(code(&chain.begin(facts).authorize(&about)), "Rest");
+}
+
+#[test]
+fn a_response_is_about_what_the_request_addresses_however_far_it_got() {
+    let guest = Guest::new()
+        .grant(Grant::Documents)
+        .import("documents", "get", "(param i32 i32 i32 i32)")
+        .respond(|image| {
+            let seen = expect(image, "stored", "from the store".len());
+            format!("{seen} {}", constant(image.headers(&[("x-seen", "1")])))
+        })
+        .where_there_is(host::Phase::Respond, &["stored"]);
+    let chain = chain(&[guest]);
+    let get = facts("GET", "/prod-a/key");
+    let seen = |run: &mut host::Run| run.respond(StatusCode::FORBIDDEN).contains_key("x-seen");
+    let mut run = chain.begin(get.clone());
+    assert!(!seen(&mut run), "nothing is known of it");
+    let mut run = chain.begin(get.clone());
+    run.address(&resource(&get));
+    assert!(seen(&mut run));
+    // What was decided last was about something else.
+    let mut run = chain.begin(get.clone());
+    run.address(&resource(&get));
+    let other = facts("GET", "/other/key");
+    let mut about = resource(&other);
+    about.bucket = None;
+    let _ = run.authorize(&about);
+    assert!(seen(&mut run));
+}

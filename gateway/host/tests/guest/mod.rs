@@ -137,7 +137,8 @@ impl Image {
 pub(crate) struct Guest {
     image: Image,
     name: String,
-    interests: Vec<(Phase, Vec<Operation>, Vec<String>)>,
+    /// In which phase, and of which operations, headers and documents.
+    interests: Vec<(Phase, Vec<Operation>, Vec<String>, Vec<String>)>,
     claims: Vec<Operation>,
     sub_resources: Vec<(String, Scope, Vec<Operation>)>,
     pages: u32,
@@ -224,7 +225,17 @@ impl Guest {
 
     pub(crate) fn on(mut self, phase: Phase, operations: &[Operation], headers: &[&str]) -> Self {
         let headers = headers.iter().map(|&name| name.to_owned()).collect();
-        self.interests.push((phase, operations.to_vec(), headers));
+        self.interests
+            .push((phase, operations.to_vec(), headers, Vec::new()));
+        self
+    }
+
+    /// In this phase it is interested only where one of these documents is.
+    pub(crate) fn where_there_is(mut self, phase: Phase, documents: &[&str]) -> Self {
+        self.interests.retain(|(of, ..)| *of != phase);
+        let documents = documents.iter().map(|&name| name.to_owned()).collect();
+        self.interests
+            .push((phase, Vec::new(), Vec::new(), documents));
         self
     }
 
@@ -404,15 +415,20 @@ impl Guest {
             image.text(numbers)
         };
         let mut interests = Vec::new();
-        for (phase, concerned, headers) in &self.interests {
+        for (phase, concerned, headers, documents) in &self.interests {
             let concerned = operations(image, concerned);
-            let names: Vec<usize> = headers.iter().flat_map(|name| image.text(name)).collect();
-            let names = [image.words(&names), headers.len()];
+            let names = |image: &mut Image, list: &[String]| {
+                let names: Vec<usize> = list.iter().flat_map(|name| image.text(name)).collect();
+                [image.words(&names), list.len()]
+            };
+            let headers = names(image, headers);
+            let documents = names(image, documents);
             interests.push(*phase as usize);
             interests.extend(concerned);
-            interests.extend(names);
-            // Neither queries nor documents.
-            interests.extend([0, 0, 0, 0]);
+            interests.extend(headers);
+            // No queries.
+            interests.extend([0, 0]);
+            interests.extend(documents);
         }
         let interests = [image.words(&interests), self.interests.len()];
         let claims = operations(image, &self.claims);

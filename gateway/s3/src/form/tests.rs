@@ -491,7 +491,7 @@ fn the_name_of_the_file_is_what_follows_its_folders() {
         );
     };
     check("a.txt", "a.txt");
-    check("/home/me/a.txt", "a.txt");
+    check("/pictures/me/a.txt", "a.txt");
     check("C:\\me\\a.txt", "a.txt");
     check("C:\\me/a b\u{e4}.txt", "a b\u{e4}.txt");
     check("../..", "..");
