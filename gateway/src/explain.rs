@@ -235,7 +235,7 @@ impl Play<'_> {
         if !op::SERVED.contains(&operation) {
             return Err(op::not_implemented(operation));
         }
-        s3::unserved::check(self.head)?;
+        s3::unserved::check(self.head, |operation| chain.serves(operation))?;
         if operation == Operation::DeleteObjects {
             self.delete(run, scene, store).await?;
         }

@@ -23,7 +23,7 @@ accounts:
 decisions: {file: decisions.jsonl, sample: 1}
 plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock]}
-  acl: {source: 'builtin:acl', grants: [documents, directory]}
+  acl: {source: 'builtin:acl', grants: [documents, directory, placement]}
   networks: {source: 'file:networks.wasm'}
   require-tag: {source: 'file:require-tag.wasm'}
 chain:

@@ -51,7 +51,7 @@ fn a_component_says_what_it_is_and_what_it_must_be_granted() {
     for part in [
         "GetBucketAcl",
         "x-amz-grant-*",
-        "grants: [documents, directory]",
+        "grants: [documents, directory, placement]",
     ] {
         assert!(out.contains(part), "{part} is missing in {out}");
     }

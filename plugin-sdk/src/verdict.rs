@@ -30,6 +30,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AccessControlListNotSupported "The bucket does not allow ACLs",
     AccessDenied "Access Denied",
     AccessForbidden "CORSResponse: This CORS request is not allowed.",
     AuthorizationHeaderMalformed "The authorization header that you provided is not valid.",
@@ -38,6 +39,7 @@ codes! {
     ExpiredToken "The provided token has expired.",
     InvalidAccessKeyId "The AWS Access Key Id you provided does not exist in our records.",
     InvalidArgument "Invalid Argument",
+    InvalidBucketAclWithObjectOwnership "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
     InvalidDigest "The Content-MD5 or checksum value that you specified is not valid.",
     InvalidLocationConstraint "The specified location constraint is not valid.",
     InvalidRequest "Invalid Request",
@@ -52,6 +54,7 @@ codes! {
     NoSuchKey "The specified key does not exist.",
     NoSuchTagSet "The TagSet does not exist",
     NotImplemented "A header or query you provided requested a function that is not implemented.",
+    OwnershipControlsNotFoundError "The bucket ownership controls were not found",
     RequestTimeTooSkewed "The difference between the request time and the current time is too large.",
     SignatureDoesNotMatch "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
     SlowDown "Please reduce your request rate.",

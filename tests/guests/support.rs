@@ -44,7 +44,7 @@ pub(crate) fn policy(name: &str, component: &Path, members: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   {name}: {{source: 'file:{}', {members}}}
 chain:
   - use: auth

@@ -19,7 +19,10 @@ fn the_authenticator_answers_in_the_sandbox_as_it_does_natively() {
 
 #[test]
 fn access_control_lists_answer_in_the_sandbox_as_they_do_natively() {
-    check("plugins/acl", &[Grant::Documents, Grant::Directory]);
+    check(
+        "plugins/acl",
+        &[Grant::Documents, Grant::Directory, Grant::Placement],
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn start() -> Server {
         policy: format!(
             "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   location: {{source: 'builtin:location'}}
   require-tag: {{source: 'file:{}'}}
 chain:

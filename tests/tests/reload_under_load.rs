@@ -164,7 +164,7 @@ fn policy(generation: u64) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   require-tag: {{source: 'file:{code}'}}
   rate-limit: {{source: 'file:rate-limit.wasm', grants: [counters], instances: reuse}}
   legal-notice: {{source: 'file:legal-notice.wasm', grants: [documents]}}

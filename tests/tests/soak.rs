@@ -429,7 +429,7 @@ fn gateway() -> Server {
         text.to_owned()
             + "plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock], limits: {cpu: 2s, wall: 60s}}
-  acl: {source: 'builtin:acl', grants: [documents, directory], limits: {cpu: 2s, wall: 60s}}
+  acl: {source: 'builtin:acl', grants: [documents, directory, placement], limits: {cpu: 2s, wall: 60s}}
   bad: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
   watched: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
 chain:

@@ -333,6 +333,11 @@ impl Chain {
         self.claimant(head).is_some()
     }
 
+    /// Whether a plugin claims this operation of S3.
+    pub fn serves(&self, operation: Operation) -> bool {
+        matches!(self.claimants.get(operation as usize), Some(Some(_)))
+    }
+
     pub(crate) fn claimant(&self, head: &Head) -> Option<usize> {
         if let Some(claimant) = self.claimants.get(head.operation as usize)? {
             return Some(*claimant);

@@ -2,7 +2,8 @@
 //! does.
 //!
 //! Whoever asks for encryption, a lock or a storage class relies on getting it.
-//! So each of these is refused by its name; none is dropped in silence.
+//! So each of these is refused by its name; none is dropped in silence. What a
+//! plugin can do is refused where none says that it does.
 
 use crate::error::{Code, Error};
 use crate::head::Head;
@@ -15,6 +16,8 @@ struct Header {
     of: Of,
     /// Values that ask for what is the case anyway, whichever way they are cased.
     harmless: &'static [&'static str],
+    /// A plugin that claims this does what is asked for.
+    claim: Option<Operation>,
 }
 
 enum Name {
@@ -31,8 +34,23 @@ enum Of {
 }
 
 const fn header(name: Name, of: Of, harmless: &'static [&'static str]) -> Header {
-    Header { name, of, harmless }
+    Header {
+        name,
+        of,
+        harmless,
+        claim: None,
+    }
 }
+
+const fn unless(claim: Operation, header: Header) -> Header {
+    Header {
+        claim: Some(claim),
+        ..header
+    }
+}
+
+/// Lists say nothing more than that the owner has everything.
+const PRIVATE: &[&str] = &["private"];
 
 const HEADERS: &[Header] = &[
     header(Name::Begins("x-amz-server-side-encryption"), Of::All, &[]),
@@ -58,10 +76,37 @@ const HEADERS: &[Header] = &[
         Of::Only(&[Operation::CreateBucket]),
         &["false"],
     ),
-    header(
-        Name::Is("x-amz-object-ownership"),
-        Of::Only(&[Operation::CreateBucket]),
-        &["ObjectWriter"],
+    unless(
+        Operation::PutBucketOwnershipControls,
+        header(
+            Name::Is("x-amz-object-ownership"),
+            Of::Only(&[Operation::CreateBucket]),
+            &["ObjectWriter"],
+        ),
+    ),
+    unless(
+        Operation::PutBucketAcl,
+        header(
+            Name::Is("x-amz-acl"),
+            Of::Only(&[Operation::CreateBucket]),
+            PRIVATE,
+        ),
+    ),
+    unless(
+        Operation::PutBucketAcl,
+        header(
+            Name::Begins("x-amz-grant-"),
+            Of::Only(&[Operation::CreateBucket]),
+            &[],
+        ),
+    ),
+    unless(
+        Operation::PutObjectAcl,
+        header(Name::Is("x-amz-acl"), Of::Writes, PRIVATE),
+    ),
+    unless(
+        Operation::PutObjectAcl,
+        header(Name::Begins("x-amz-grant-"), Of::Writes, &[]),
     ),
     // Conditions that only directory buckets have. Without them too much would
     // be deleted.
@@ -101,15 +146,20 @@ impl Header {
 }
 
 /// Refuses the headers that ask an operation of the gateway for more than it
-/// does. The head alone decides, so no body is sent for nothing.
-pub fn check(head: &Head) -> Result<(), Error> {
+/// does, and that no plugin does by claiming what the header is about. The head
+/// alone decides, so no body is sent for nothing.
+pub fn check(head: &Head, is_claimed: impl Fn(Operation) -> bool) -> Result<(), Error> {
     for (name, value) in &head.headers {
-        let mut known = HEADERS.iter();
+        let mut concerned = HEADERS
+            .iter()
+            .filter(|known| known.concerns(head.operation));
         // The first one decides: what has a line of its own stands before its family.
-        let asks = known.find(|known| known.is_named(name.as_str()));
-        let Some(asks) = asks.filter(|asks| asks.concerns(head.operation)) else {
+        let Some(asks) = concerned.find(|known| known.is_named(name.as_str())) else {
             continue;
         };
+        if asks.claim.is_some_and(&is_claimed) {
+            continue;
+        }
         let value = value.as_bytes().trim_ascii();
         let mut harmless = asks.harmless.iter();
         if !harmless.any(|harmless| value.eq_ignore_ascii_case(harmless.as_bytes())) {
@@ -139,14 +189,25 @@ mod tests {
 
     use super::*;
 
+    /// Where plugins claim these operations.
+    fn checked(
+        method: &str,
+        uri: &str,
+        (name, value): (&str, &str),
+        claimed: &[Operation],
+    ) -> Result<(), Error> {
+        let request = Request::builder().method(method).uri(uri);
+        let request = request.header("host", "h").header(name, value);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let head = Head::parse(&parts, &[], &[]).unwrap();
+        check(&head, |operation| claimed.contains(&operation))
+    }
+
     #[test]
     fn nothing_that_is_asked_for_is_dropped() {
         let check = |method: &str, uri: &str, header: (&str, &str), refused: bool| {
-            let (name, value) = header;
-            let request = Request::builder().method(method).uri(uri);
-            let request = request.header("host", "h").header(name, value);
-            let (parts, ()) = request.body(()).unwrap().into_parts();
-            let checked = check(&Head::parse(&parts, &[], &[]).unwrap());
+            let (name, _) = header;
+            let checked = checked(method, uri, header, &[]);
             let told = checked.map_err(|error| {
                 assert_eq!(error.code(), Some(Code::NotImplemented));
                 assert!(error.message().contains(name), "{error:?}");
@@ -192,6 +253,28 @@ mod tests {
 
         check("PUT", "/abc/k", ("x-amz-meta-a", "b"), false);
         check("PUT", "/abc/k", ("x-amz-acl", "private"), false);
+        check("PUT", "/abc/k", ("x-amz-acl", "public-read"), true);
+        check("PUT", "/abc/k", ("x-amz-grant-read", "id=a"), true);
+        check("PUT", "/abc", ("x-amz-acl", "public-read"), true);
+        check("PUT", "/abc", ("x-amz-grant-read", "id=a"), true);
+        check("GET", "/abc/k", ("x-amz-acl", "public-read"), false);
+    }
+
+    #[test]
+    fn what_a_plugin_does_is_let_pass() {
+        let check = |uri: &str, header: (&str, &str), claims: Operation| {
+            assert!(checked("PUT", uri, header, &[claims]).is_ok(), "{header:?}");
+            let others = [Operation::GetBucketAcl, Operation::PutBucketPolicy];
+            assert!(checked("PUT", uri, header, &others).is_err(), "{header:?}");
+        };
+        let controls = Operation::PutBucketOwnershipControls;
+        let ownership = ("x-amz-object-ownership", "BucketOwnerEnforced");
+        check("/abc", ownership, controls);
+        let (public, grant) = (("x-amz-acl", "public-read"), ("x-amz-grant-read", "id=a"));
+        check("/abc", public, Operation::PutBucketAcl);
+        check("/abc", grant, Operation::PutBucketAcl);
+        check("/abc/k", public, Operation::PutObjectAcl);
+        check("/abc/k", grant, Operation::PutObjectAcl);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) const AUTH: Use = Use {
 pub(super) const ACL: Use = Use {
     plugin: "acl",
     source: "builtin:acl",
-    grants: "[documents, directory]",
+    grants: "[documents, directory, placement]",
     more: "",
     settings: "{}",
 };

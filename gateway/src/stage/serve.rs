@@ -26,7 +26,9 @@ pub(crate) async fn serve(
     if !op::SERVED.contains(&operation) {
         return Err(op::not_implemented(operation));
     }
-    s3::unserved::check(&cleared.head)?;
+    s3::unserved::check(&cleared.head, |operation| {
+        generation.chain.serves(operation)
+    })?;
     let store = &*generation.store;
     match operation {
         Operation::ListBuckets => op::list_buckets::run(&cleared, generation).await,

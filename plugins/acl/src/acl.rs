@@ -63,6 +63,30 @@ impl Acl {
         )
     }
 
+    /// Whether it leaves everything to this account, and nothing to anybody else.
+    pub(crate) fn is_of_alone(&self, account: Option<&str>) -> bool {
+        let mut grants = self.grants.iter();
+        !self.grants.is_empty()
+            && grants.all(|grant| {
+                let granted = match &grant.grantee {
+                    Grantee::Owner | Grantee::BucketOwner => true,
+                    Grantee::Account(id) => account == Some(id),
+                    Grantee::Everyone | Grantee::Authenticated | Grantee::LogDelivery => false,
+                };
+                granted && grant.permission == Permission::FullControl
+            })
+    }
+
+    /// Whether it lets a grantee read, by itself or together with everybody.
+    pub(crate) fn lets_read(&self, grantee: &Grantee) -> bool {
+        let mut grants = self.grants.iter();
+        *grantee == Grantee::Owner
+            || grants.any(|grant| {
+                let reads = matches!(grant.permission, Permission::Read | Permission::FullControl);
+                reads && (grant.grantee == *grantee || grant.grantee == Grantee::Everyone)
+            })
+    }
+
     pub(crate) fn encode(&self) -> String {
         let mut document = String::from(HEAD);
         for grant in &self.grants {
@@ -121,18 +145,24 @@ impl Asking<'_> {
         self.account == Some(self.owner)
     }
 
-    /// Whether a list grants the permission. Reads the document as it is: most
-    /// requests ask once. What is not a list grants nothing.
-    pub(crate) fn is_granted(&self, document: &[u8], permission: Permission) -> bool {
+    /// Whether a list grants a permission that suffices. Reads the document as it
+    /// is: most requests ask once. What is not a list grants nothing.
+    pub(crate) fn is_granted(
+        &self,
+        document: &[u8],
+        suffices: impl Fn(Permission) -> bool,
+    ) -> bool {
         let Some(mut entries) = entries(document) else {
             return false;
         };
         entries.any(|entry| match entry {
-            Some((granted, grantee)) => {
-                (granted == permission || granted == Permission::FullControl) && self.is(grantee)
-            }
+            Some((granted, grantee)) => suffices(granted) && self.is(grantee),
             None => false,
         })
+    }
+
+    pub(crate) fn is_bucket_owner(&self) -> bool {
+        self.account.is_some() && self.account == self.bucket_owner
     }
 
     fn is(&self, grantee: &str) -> bool {
@@ -140,7 +170,7 @@ impl Asking<'_> {
             "all" => true,
             "authenticated" => self.account.is_some(),
             "owner" => self.is_owner(),
-            "bucket-owner" => self.account.is_some() && self.account == self.bucket_owner,
+            "bucket-owner" => self.is_bucket_owner(),
             _ => match grantee.strip_prefix("id:") {
                 Some(id) => self.account == Some(id),
                 None => false,
@@ -224,10 +254,7 @@ mod tests {
         };
         let check = |document: &[u8]| {
             assert_eq!(Acl::decode(document), None, "{document:?}");
-            assert!(
-                !asking.is_granted(document, Permission::Read),
-                "{document:?}"
-            );
+            assert!(!asking.is_granted(document, |_| true), "{document:?}");
         };
         check(b"");
         check(b"acl 2\nREAD all");
@@ -247,11 +274,12 @@ mod tests {
             };
             let document = format!("acl 1\nREAD {grantee}");
             assert_eq!(
-                asking.is_granted(document.as_bytes(), Permission::Read),
+                asking.is_granted(document.as_bytes(), |granted| granted == Permission::Read),
                 expected,
                 "{account:?} {grantee}"
             );
-            assert!(!asking.is_granted(document.as_bytes(), Permission::Write));
+            let otherwise = |granted| granted != Permission::Read;
+            assert!(!asking.is_granted(document.as_bytes(), otherwise));
         };
         check(None, "all", true);
         check(None, "authenticated", false);

@@ -4,6 +4,8 @@ use sluice_plugin::prelude::*;
 
 use crate::DOCUMENT;
 use crate::acl::{Asking, Permission};
+use crate::dialect::Profile;
+use crate::ownership::Ownership;
 
 /// The role of accounts that may create and delete buckets.
 const PROVISIONER: &str = "bucket-provisioner";
@@ -11,12 +13,14 @@ const PROVISIONER: &str = "bucket-provisioner";
 /// What makes an action permissible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// To be somebody.
-    Account,
     /// The role of a provisioner.
     Provisioner,
     /// That role, and full control of the bucket.
     ProvisionerInControl,
+    /// To be somebody.
+    Account,
+    /// To own the bucket.
+    BucketOwner,
     Bucket(Permission),
     /// To own the bucket, or to have this permission.
     BucketOwnerOr(Permission),
@@ -26,23 +30,26 @@ enum Need {
 }
 
 /// Whether the lists allow the access. Asks for no more than the action needs.
-pub(crate) fn allow(request: &Request, access: &Access) -> bool {
+pub(crate) fn allow(profile: Profile, request: &Request, access: &Access) -> bool {
     let principal = request.principal();
+    let asked = Asked {
+        profile,
+        account: principal.id(),
+        access,
+    };
     match need(access.action(), request) {
-        Need::Account => principal.account().is_some(),
         Need::Provisioner => is_provisioner(&principal),
         Need::ProvisionerInControl => {
-            is_provisioner(&principal) && owns_or_has(&principal, access, Permission::FullControl)
+            let control = Permission::FullControl;
+            is_provisioner(&principal) && (asked.owns_bucket() || asked.has_on_bucket(control))
         }
-        Need::Bucket(permission) => has_on_bucket(&principal, access, permission),
-        Need::BucketOwnerOr(permission) => owns_or_has(&principal, access, permission),
-        Need::Object(permission) => has_on_object(&principal, access, permission),
+        Need::Account => asked.account.is_some(),
+        Need::BucketOwner => asked.owns_bucket(),
+        Need::Bucket(permission) => asked.has_on_bucket(permission),
+        Need::BucketOwnerOr(permission) => asked.owns_bucket() || asked.has_on_bucket(permission),
+        Need::Object(permission) => asked.has_on_object(permission),
         Need::BucketOwnerOrObjectControl => {
-            has_on_object(&principal, access, Permission::FullControl)
-                || access
-                    .bucket_owner()
-                    .as_deref()
-                    .is_some_and(|owner| principal.id() == Some(owner))
+            asked.owns_bucket() || asked.has_on_object(Permission::FullControl)
         }
     }
 }
@@ -64,7 +71,7 @@ fn need(action: Action, request: &Request) -> Need {
         A::PutObject | A::DeleteObject | A::DeleteObjectVersion | A::AbortMultipartUpload => {
             Need::Bucket(Permission::Write)
         }
-        A::ListMultipartUploadParts => Need::BucketOwnerOr(Permission::Write),
+        A::ListMultipartUploadParts => Need::BucketOwnerOr(Permission::Read),
 
         A::GetObject
         | A::GetObjectVersion
@@ -92,6 +99,12 @@ fn need(action: Action, request: &Request) -> Need {
         | A::PutObjectLegalHold
         | A::RestoreObject => Need::BucketOwnerOr(Permission::FullControl),
 
+        // What the bucket is called, and what it costs whom.
+        A::GetBucketTagging
+        | A::PutBucketTagging
+        | A::GetBucketRequestPayment
+        | A::PutBucketRequestPayment => Need::BucketOwner,
+
         A::GetSubResource | A::PutSubResource | A::DeleteSubResource if request.key().is_some() => {
             Need::BucketOwnerOrObjectControl
         }
@@ -100,10 +113,6 @@ fn need(action: Action, request: &Request) -> Need {
         | A::DeleteSubResource
         | A::GetBucketCors
         | A::PutBucketCors
-        | A::GetBucketTagging
-        | A::PutBucketTagging
-        | A::GetBucketRequestPayment
-        | A::PutBucketRequestPayment
         | A::GetBucketVersioning
         | A::PutBucketVersioning
         | A::GetBucketPolicy
@@ -158,52 +167,87 @@ fn is_provisioner(principal: &Principal) -> bool {
         .is_some_and(|account| account.has_role(PROVISIONER))
 }
 
-fn has_on_bucket(principal: &Principal, access: &Access, permission: Permission) -> bool {
-    let Some(owner) = access.bucket_owner() else {
-        return false;
-    };
-    let asking = Asking {
-        account: principal.id(),
-        owner: &owner,
-        bucket_owner: Some(&owner),
-    };
-    has(asking, Scope::Bucket, permission)
+/// Who asks for an access.
+struct Asked<'a> {
+    profile: Profile,
+    /// Nothing for an anonymous request.
+    account: Option<&'a str>,
+    access: &'a Access,
 }
 
-fn owns_or_has(principal: &Principal, access: &Access, permission: Permission) -> bool {
-    let Some(owner) = access.bucket_owner() else {
-        return false;
-    };
-    let asking = Asking {
-        account: principal.id(),
-        owner: &owner,
-        bucket_owner: Some(&owner),
-    };
-    asking.is_owner() || has(asking, Scope::Bucket, permission)
-}
-
-fn has_on_object(principal: &Principal, access: &Access, permission: Permission) -> bool {
-    let Some(owner) = access.object_owner() else {
-        // Whoever may list the bucket is told that there is no such object.
-        return has_on_bucket(principal, access, Permission::Read);
-    };
-    let bucket_owner = access.bucket_owner();
-    let asking = Asking {
-        account: principal.id(),
-        owner: &owner,
-        bucket_owner: bucket_owner.as_deref(),
-    };
-    has(asking, Scope::Object, permission)
-}
-
-fn has(asking: Asking<'_>, scope: Scope, permission: Permission) -> bool {
-    // However the list came to be, its owner can always repair it.
-    let repair = matches!(permission, Permission::ReadAcp | Permission::WriteAcp);
-    if repair && asking.is_owner() {
-        return true;
+impl Asked<'_> {
+    fn owns_bucket(&self) -> bool {
+        let Some(owner) = self.access.bucket_owner() else {
+            return false;
+        };
+        self.account == Some(&*owner)
+            || (self.profile.has_owners() && self.has_on_bucket(Permission::FullControl))
     }
-    match documents::get(scope, DOCUMENT) {
-        None => asking.is_owner(),
-        Some(document) => asking.is_granted(&document, permission),
+
+    fn has_on_bucket(&self, permission: Permission) -> bool {
+        let Some(owner) = self.access.bucket_owner() else {
+            return false;
+        };
+        let asking = Asking {
+            account: self.account,
+            owner: &owner,
+            bucket_owner: Some(&owner),
+        };
+        let list = documents::get(Scope::Bucket, DOCUMENT);
+        let owns = asking.is_owner();
+        if list.is_none() || (owns && self.profile.has_owners()) || lists_are_off() {
+            return owns;
+        }
+        self.is_granted(asking, Scope::Bucket, list.as_deref(), permission)
     }
+
+    fn has_on_object(&self, permission: Permission) -> bool {
+        let Some(owner) = self.access.object_owner() else {
+            // Whoever may list the bucket is told that there is no such object.
+            return self.has_on_bucket(Permission::Read);
+        };
+        let bucket_owner = self.access.bucket_owner();
+        let asking = Asking {
+            account: self.account,
+            owner: &owner,
+            bucket_owner: bucket_owner.as_deref(),
+        };
+        let list = documents::get(Scope::Object, DOCUMENT);
+        // Most requests are of who owns both, whatever the bucket says of objects.
+        if list.is_none() && asking.is_owner() && asking.is_bucket_owner() {
+            return true;
+        }
+        if lists_are_off() {
+            return asking.is_bucket_owner();
+        }
+        self.is_granted(asking, Scope::Object, list.as_deref(), permission)
+            || (permission == Permission::Read
+                && self.profile.bucket_readers_read_objects()
+                && self.has_on_bucket(Permission::Read))
+    }
+
+    /// Whether a list, or that there is none, grants the permission.
+    fn is_granted(
+        &self,
+        asking: Asking<'_>,
+        scope: Scope,
+        list: Option<&[u8]>,
+        permission: Permission,
+    ) -> bool {
+        // However the list came to be, its owner can always repair it.
+        let repairs = matches!(permission, Permission::ReadAcp | Permission::WriteAcp);
+        if asking.is_owner() && (repairs || list.is_none()) {
+            return true;
+        }
+        list.is_some_and(|list| {
+            asking.is_granted(list, |granted| {
+                self.profile.suffices(scope, granted, permission)
+            })
+        })
+    }
+}
+
+/// Whether all in the bucket is its owner's, whatever lists say.
+fn lists_are_off() -> bool {
+    Ownership::in_force() == Ownership::BucketOwnerEnforced
 }

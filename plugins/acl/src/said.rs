@@ -3,78 +3,71 @@
 use sluice_plugin::prelude::*;
 
 use crate::acl::{Acl, GRANTS_MAX, Grant, Grantee, Permission};
+use crate::dialect::{Canned, Dialect, Profile, Subject};
+
+/// Names a list.
+pub(crate) const CANNED: &str = "x-amz-acl";
 
 pub(crate) const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 pub(crate) const AUTHENTICATED_USERS: &str =
     "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 pub(crate) const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 
-const GRANT_HEADERS: [(&str, Permission); 5] = [
-    ("x-amz-grant-full-control", Permission::FullControl),
-    ("x-amz-grant-read", Permission::Read),
-    ("x-amz-grant-read-acp", Permission::ReadAcp),
-    ("x-amz-grant-write", Permission::Write),
-    ("x-amz-grant-write-acp", Permission::WriteAcp),
-];
+/// What grants have in common; the rest of the name is the permission.
+const GRANTING: &str = "x-amz-grant-";
 
 /// What the headers say.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Canned(String),
+    Canned(Canned),
     Grants(Vec<Grant>),
 }
 
 impl Said {
     /// What the headers of a request say, if they say anything.
-    pub(crate) fn in_headers(request: &Request) -> Result<Option<Self>, Denial> {
-        let canned = request.header("x-amz-acl");
+    pub(crate) fn in_headers(request: &Request, dialect: Dialect) -> Result<Option<Self>, Denial> {
+        let canned = request.header(CANNED);
         let mut grants = Vec::new();
         let mut granting = false;
-        for (name, permission) in GRANT_HEADERS {
+        for (name, permission) in dialect.grant_headers() {
             if let Some(value) = request.header(name) {
                 granting = true;
-                read_grants(name, &value, permission, &mut grants)?;
+                read_grants(name, &value, permission, dialect, &mut grants)?;
             }
         }
+        refuse_unknown(request, dialect)?;
         match (canned, granting) {
             (Some(_), true) => Err(deny(InvalidRequest)
                 .because("Specifying both Canned ACLs and Header Grants is not allowed")),
-            (Some(name), false) => Ok(Some(Self::Canned(name))),
+            (Some(name), false) => match Canned::parse(&name) {
+                Some(canned) => Ok(Some(Self::Canned(canned))),
+                None => Err(deny(InvalidArgument).argument(CANNED, &name)),
+            },
             (None, true) => Ok(Some(Self::Grants(grants))),
             (None, false) => Ok(None),
         }
     }
 
     /// The list that is meant, for what is to have it.
-    pub(crate) fn acl(self, scope: Scope) -> Result<Acl, Denial> {
+    pub(crate) fn acl(self, profile: Profile, subject: Subject<'_>) -> Result<Acl, Denial> {
         match self {
-            Self::Canned(name) => canned(&name, scope)
-                .ok_or_else(|| deny(InvalidArgument).argument("x-amz-acl", &name)),
-            Self::Grants(grants) => Ok(Acl { grants }),
+            Self::Canned(canned) => profile
+                .spell_out(canned, subject)
+                .ok_or_else(|| deny(InvalidArgument).argument(CANNED, canned.name())),
+            Self::Grants(grants) => profile.admit(grants, subject.scope),
         }
     }
 }
 
-fn canned(name: &str, scope: Scope) -> Option<Acl> {
-    let acl = Acl::private();
-    Some(match (name, scope) {
-        ("private", _) => acl,
-        ("public-read", _) => acl.with(Grantee::Everyone, Permission::Read),
-        ("public-read-write", _) => acl
-            .with(Grantee::Everyone, Permission::Read)
-            .with(Grantee::Everyone, Permission::Write),
-        ("authenticated-read", _) => acl.with(Grantee::Authenticated, Permission::Read),
-        ("log-delivery-write", Scope::Bucket) => acl
-            .with(Grantee::LogDelivery, Permission::Write)
-            .with(Grantee::LogDelivery, Permission::ReadAcp),
-        ("bucket-owner-read", Scope::Object) => acl.with(Grantee::BucketOwner, Permission::Read),
-        ("bucket-owner-full-control", Scope::Object) => {
-            acl.with(Grantee::BucketOwner, Permission::FullControl)
+/// A grant with a name that means nothing would be one that nobody is given.
+fn refuse_unknown(request: &Request, dialect: Dialect) -> Result<(), Denial> {
+    for (name, value) in request.headers() {
+        let mut known = dialect.grant_headers();
+        if name.starts_with(GRANTING) && !known.any(|(known, _)| known == name) {
+            return Err(deny(InvalidArgument).argument(&name, &value));
         }
-        // They say nothing of a bucket, and S3 ignores them there.
-        ("bucket-owner-read" | "bucket-owner-full-control", Scope::Bucket) => acl,
-        _ => return None,
-    })
+    }
+    Ok(())
 }
 
 /// `id="..", emailAddress="..", uri=".."`
@@ -82,6 +75,7 @@ fn read_grants(
     header: &str,
     value: &str,
     permission: Permission,
+    dialect: Dialect,
     grants: &mut Vec<Grant>,
 ) -> Result<(), Denial> {
     for one in value.split(',') {
@@ -94,7 +88,7 @@ fn read_grants(
             .unwrap_or(who);
         let grantee = match kind.trim_ascii() {
             kind if kind.eq_ignore_ascii_case("id") => by_id(who)?,
-            kind if kind.eq_ignore_ascii_case("emailAddress") => by_email(who)?,
+            kind if kind.eq_ignore_ascii_case("emailAddress") => by_email(who, dialect)?,
             kind if kind.eq_ignore_ascii_case("uri") => by_uri(who)?,
             _ => return Err(malformed()),
         };
@@ -117,8 +111,8 @@ pub(crate) fn by_id(id: &str) -> Result<Grantee, Denial> {
     }
 }
 
-pub(crate) fn by_email(email: &str) -> Result<Grantee, Denial> {
-    match directory::by_email(email) {
+pub(crate) fn by_email(email: &str, dialect: Dialect) -> Result<Grantee, Denial> {
+    match dialect.account(email) {
         Some(account) if !account.id.contains('\n') => Ok(Grantee::Account(account.id)),
         _ => Err(deny(UnresolvableGrantByEmailAddress).with("EmailAddress", email)),
     }

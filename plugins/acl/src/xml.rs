@@ -3,10 +3,18 @@
 use sluice_plugin::prelude::*;
 use sluice_plugin::xml::{Malformed, Reader, Tag, escape};
 
-use crate::acl::{Acl, GRANTS_MAX, Grant, Grantee, Permission};
+use crate::acl::{Acl, GRANTS_MAX, Grant, Grantee};
+use crate::dialect::Dialect;
 use crate::said;
 
-const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+pub(crate) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// How a body is read: as of something that this account owns, in this dialect.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    owner: &'a str,
+    dialect: Dialect,
+}
 
 /// Why a body is not a list that can be kept.
 enum Refused {
@@ -26,22 +34,22 @@ impl From<Denial> for Refused {
     }
 }
 
-/// Reads the list of something that this account owns.
-pub(crate) fn read(body: &[u8], owner: &str) -> Result<Acl, Denial> {
-    policy(body, owner).map_err(|refused| match refused {
+/// Reads the grants on something that this account owns.
+pub(crate) fn read(body: &[u8], owner: &str, dialect: Dialect) -> Result<Vec<Grant>, Denial> {
+    policy(body, Terms { owner, dialect }).map_err(|refused| match refused {
         Refused::Malformed => deny(MalformedACLError),
         Refused::Denied(denial) => denial,
     })
 }
 
-fn policy(body: &[u8], owner: &str) -> Result<Acl, Refused> {
+fn policy(body: &[u8], terms: Terms<'_>) -> Result<Vec<Grant>, Refused> {
     let mut reader = Reader::new(body)?;
     reader.root("AccessControlPolicy")?;
     let (mut owned, mut listed) = (None, None);
     while let Some(tag) = reader.child()? {
         match tag.name {
             "Owner" if owned.is_none() => owned = Some(owner_id(&mut reader)?),
-            "AccessControlList" if listed.is_none() => listed = Some(grants(&mut reader, owner)?),
+            "AccessControlList" if listed.is_none() => listed = Some(grants(&mut reader, terms)?),
             _ => return Err(Refused::Malformed),
         }
     }
@@ -49,10 +57,10 @@ fn policy(body: &[u8], owner: &str) -> Result<Acl, Refused> {
     let (Some(owned), Some(grants)) = (owned, listed) else {
         return Err(Refused::Malformed);
     };
-    if owned != owner {
+    if owned != terms.owner {
         return Err(deny(AccessDenied).because("An ACL cannot change the owner"));
     }
-    Ok(Acl { grants })
+    Ok(grants)
 }
 
 fn owner_id(reader: &mut Reader<'_>) -> Result<String, Refused> {
@@ -67,7 +75,7 @@ fn owner_id(reader: &mut Reader<'_>) -> Result<String, Refused> {
     id.ok_or(Refused::Malformed)
 }
 
-fn grants(reader: &mut Reader<'_>, owner: &str) -> Result<Vec<Grant>, Refused> {
+fn grants(reader: &mut Reader<'_>, terms: Terms<'_>) -> Result<Vec<Grant>, Refused> {
     let mut grants = Vec::new();
     while let Some(tag) = reader.child()? {
         if tag.name != "Grant" {
@@ -76,18 +84,19 @@ fn grants(reader: &mut Reader<'_>, owner: &str) -> Result<Vec<Grant>, Refused> {
         if grants.len() >= GRANTS_MAX {
             return Err(said::too_many().into());
         }
-        grants.push(grant(reader, owner)?);
+        grants.push(grant(reader, terms)?);
     }
     Ok(grants)
 }
 
-fn grant(reader: &mut Reader<'_>, owner: &str) -> Result<Grant, Refused> {
+fn grant(reader: &mut Reader<'_>, terms: Terms<'_>) -> Result<Grant, Refused> {
     let (mut to, mut permission) = (None, None);
     while let Some(tag) = reader.child()? {
         match tag.name {
-            "Grantee" if to.is_none() => to = Some(grantee(reader, tag, owner)?),
+            "Grantee" if to.is_none() => to = Some(grantee(reader, tag, terms)?),
             "Permission" if permission.is_none() => {
-                permission = Some(Permission::parse(&reader.text()?).ok_or(Refused::Malformed)?);
+                let known = terms.dialect.permission(&reader.text()?);
+                permission = Some(known.ok_or(Refused::Malformed)?);
             }
             _ => return Err(Refused::Malformed),
         }
@@ -98,7 +107,7 @@ fn grant(reader: &mut Reader<'_>, owner: &str) -> Result<Grant, Refused> {
     }
 }
 
-fn grantee(reader: &mut Reader<'_>, tag: Tag<'_>, owner: &str) -> Result<Grantee, Refused> {
+fn grantee(reader: &mut Reader<'_>, tag: Tag<'_>, terms: Terms<'_>) -> Result<Grantee, Refused> {
     let kind = tag.attribute("type")?.ok_or(Refused::Malformed)?;
     let (mut id, mut email, mut uri) = (None, None, None);
     while let Some(tag) = reader.child()? {
@@ -117,14 +126,16 @@ fn grantee(reader: &mut Reader<'_>, tag: Tag<'_>, owner: &str) -> Result<Grantee
         }
     }
     let grantee = match (&*kind, id, email, uri) {
-        ("CanonicalUser", Some(id), None, None) if id == owner => Grantee::Owner,
+        ("CanonicalUser", Some(id), None, None) if id == terms.owner => Grantee::Owner,
         ("CanonicalUser", Some(id), None, None) => said::by_id(&id)?,
-        ("AmazonCustomerByEmail", None, Some(email), None) => said::by_email(&email)?,
+        ("AmazonCustomerByEmail", None, Some(email), None) => {
+            said::by_email(&email, terms.dialect)?
+        }
         ("Group", None, None, Some(uri)) => said::by_uri(&uri)?,
         _ => return Err(Refused::Malformed),
     };
     Ok(match grantee {
-        Grantee::Account(id) if id == owner => Grantee::Owner,
+        Grantee::Account(id) if id == terms.owner => Grantee::Owner,
         grantee => grantee,
     })
 }

@@ -2,13 +2,15 @@
 //!
 //! The answer is the empty constraint, as S3 gives it for its first region,
 //! because clients derive the region to sign for from it and then sign for the
-//! one they are configured with. `response: region` names the region instead.
+//! one they are configured with. `response: provisioning_code` tells what the
+//! bucket was made with instead, and `response: region` names the region.
 
 use sluice_plugin::prelude::*;
+use sluice_plugin::xml::escape;
 
 #[derive(Debug, Settings)]
 struct Choices {
-    /// The empty constraint, or the region.
+    /// The empty constraint, the provisioning code of the bucket, or the region.
     #[setting(default = "empty")]
     response: Response,
     /// What `response: region` answers.
@@ -18,44 +20,54 @@ struct Choices {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Settings)]
 enum Response {
     Empty,
+    ProvisioningCode,
     Region,
 }
 
-#[derive(Debug)]
-pub struct Location {
-    /// The text of the constraint.
-    constraint: String,
+/// What the constraint says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Location {
+    Nothing,
+    /// The provisioning code that the bucket was made with, if it was with any.
+    ProvisioningCode,
+    Region(String),
 }
 
 #[plugin(name = "location", claims = [GetBucketLocation], settings = Choices)]
 impl Plugin for Location {
     fn configure(settings: Settings<'_>) -> Result<Self, String> {
         let choices: Choices = settings.read()?;
-        let constraint = match (choices.response, choices.region) {
-            (Response::Empty, None) => String::new(),
-            (Response::Region, Some(region)) if is_region(&region) => region,
+        match (choices.response, choices.region) {
+            (Response::Empty, None) => Ok(Self::Nothing),
+            (Response::ProvisioningCode, None) => Ok(Self::ProvisioningCode),
+            (Response::Region, Some(region)) if is_region(&region) => Ok(Self::Region(region)),
             (Response::Region, _) => {
-                return Err(
-                    "`response: region` needs `region`, of letters, digits and hyphens".to_owned(),
-                );
+                Err("`response: region` needs `region`, of letters, digits and hyphens".to_owned())
             }
-            (Response::Empty, Some(_)) => {
-                return Err("`region` is answered only with `response: region`".to_owned());
+            (Response::Empty | Response::ProvisioningCode, Some(_)) => {
+                Err("`region` is answered only with `response: region`".to_owned())
             }
-        };
-        Ok(Self { constraint })
+        }
     }
 
-    fn serve(&self, _request: &Request, _access: &Access) -> Result<Reply, Denial> {
-        let Self { constraint } = self;
-        Ok(Reply::xml(format!(
+    fn serve(&self, _request: &Request, access: &Access) -> Result<Reply, Denial> {
+        let mut body = String::from(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{constraint}</LocationConstraint>"
-        )))
+             <LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">",
+        );
+        match self {
+            Self::Nothing => {}
+            Self::ProvisioningCode => {
+                escape(&access.bucket_location().unwrap_or_default(), &mut body);
+            }
+            Self::Region(region) => escape(region, &mut body),
+        }
+        body.push_str("</LocationConstraint>");
+        Ok(Reply::xml(body))
     }
 }
 
-/// Nothing that XML would have to escape.
+/// What a client can sign for.
 fn is_region(region: &str) -> bool {
     !region.is_empty()
         && region
@@ -68,24 +80,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_constraint_is_empty_unless_a_region_is_to_be_named() {
-        let check = |settings: &str, expected: Result<&str, &str>| {
+    fn the_constraint_is_empty_unless_something_is_to_be_told() {
+        let check = |settings: &str, expected: Result<Location, &str>| {
             let plugin = Location::configure(Settings::from_json(settings));
-            let constraint = plugin.as_ref().map(|plugin| plugin.constraint.as_str());
-            assert_eq!(constraint.map_err(String::as_str), expected, "{settings}");
+            assert_eq!(plugin, expected.map_err(str::to_owned), "{settings}");
         };
-        check("", Ok(""));
-        check(r#"{"response": "empty"}"#, Ok(""));
+        check("", Ok(Location::Nothing));
+        check(r#"{"response": "empty"}"#, Ok(Location::Nothing));
+        check(
+            r#"{"response": "provisioning_code"}"#,
+            Ok(Location::ProvisioningCode),
+        );
         check(
             r#"{"response": "region", "region": "eu-west-1"}"#,
-            Ok("eu-west-1"),
+            Ok(Location::Region("eu-west-1".to_owned())),
         );
         let needed = "`response: region` needs `region`, of letters, digits and hyphens";
         check(r#"{"response": "region"}"#, Err(needed));
         check(r#"{"response": "region", "region": "<a>"}"#, Err(needed));
+        let only = "`region` is answered only with `response: region`";
+        check(r#"{"region": "eu-west-1"}"#, Err(only));
         check(
-            r#"{"region": "eu-west-1"}"#,
-            Err("`region` is answered only with `response: region`"),
+            r#"{"response": "provisioning_code", "region": "eu-west-1"}"#,
+            Err(only),
         );
     }
 

@@ -521,7 +521,6 @@ fn what_nobody_serves_is_refused_before_the_body_is_asked_for() {
     refused(begin(), "x-amz-server-side-encryption", "aws:kms");
     let create = || Request::put("/unserved-too", "");
     refused(create(), "x-amz-bucket-object-lock-enabled", "true");
-    refused(create(), "x-amz-object-ownership", "BucketOwnerEnforced");
 
     let tags = "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
     let tagged = Request::put("/unserved-too", tags).signed(&ROOT);

@@ -10,7 +10,7 @@ fn policy(mode: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   require-tag: {{source: 'file:{component}'}}
 chain:
   - use: auth

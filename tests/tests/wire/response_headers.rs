@@ -38,7 +38,7 @@ fn start() -> Server {
         text.to_owned()
             + "plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock]}
-  acl: {source: 'builtin:acl', grants: [documents, directory]}
+  acl: {source: 'builtin:acl', grants: [documents, directory, placement]}
   adds: {source: 'file:adds.wasm'}
   crashes: {source: 'file:crashes.wasm', breaker: off}
   frames: {source: 'file:frames.wasm', breaker: off}

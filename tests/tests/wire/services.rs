@@ -120,7 +120,7 @@ fn policy(plugin: &str, url: &str, endpoint: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   asks:
     source: file:asks.wasm
     grants: [http]

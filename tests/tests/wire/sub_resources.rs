@@ -16,7 +16,7 @@ fn start() -> Server {
         policy: format!(
             "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
-  acl: {{source: 'builtin:acl', grants: [documents, directory]}}
+  acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   legal-notice: {{source: 'file:{}', grants: [documents], limits: {{output: 2MiB, memory: 16MiB, cpu: 100ms}}}}
 chain:
   - use: auth

@@ -286,7 +286,7 @@ accounts:
         secret_key: {{file: sluice-data/root.secret-key}}
 {account}plugins:
   auth: {{source: "builtin:auth", grants: [identity, clock]}}
-  acl: {{source: "builtin:acl", grants: [documents, directory]}}
+  acl: {{source: "builtin:acl", grants: [documents, directory, placement]}}
   location: {{source: "builtin:location"}}
   {NAME}:
     source: file:{NAME}.wasm{grants}
