@@ -41,7 +41,10 @@ pub(crate) struct Record {
     pub(crate) query: String,
     /// As they were sent.
     pub(crate) headers: Vec<(String, String)>,
-    /// Of which headers and parameters the value is not what was sent.
+    /// The fields of a form before its file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) form: Vec<(String, String)>,
+    /// Of which headers, parameters and fields the value is not what was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) hidden: Vec<String>,
     /// The domains below which a host name was a bucket.

@@ -6,6 +6,7 @@
 
 mod connection;
 mod encode;
+mod form;
 mod frame;
 mod reply;
 mod request;
@@ -15,6 +16,7 @@ mod sign_v2;
 
 pub use connection::Connection;
 pub use encode::{checksum, crc32, encode, md5, md5_hex, sha256_hex};
+pub use form::{Form, policy};
 pub use frame::{Framing, Streamed};
 pub use reply::Reply;
 pub use request::Request;

@@ -54,6 +54,11 @@ impl Time {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
     }
 
+    /// As a policy says when it ends.
+    pub fn extended(&self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    }
+
     pub fn date(&self) -> String {
         self.0.strftime("%Y%m%d").to_string()
     }
@@ -80,7 +85,7 @@ impl Key {
         )
     }
 
-    fn derive(&self, time: &Time) -> Vec<u8> {
+    pub(crate) fn derive(&self, time: &Time) -> Vec<u8> {
         let secret = format!("AWS4{}", self.secret);
         let parts = [&time.date(), self.region, self.service, "aws4_request"];
         parts

@@ -100,6 +100,7 @@ impl Record {
             path: head.path.clone(),
             query: shown.query,
             headers: shown.headers,
+            form: shown.form,
             hidden: shown.hidden,
             domains: domains.to_vec(),
             source: facts.source,

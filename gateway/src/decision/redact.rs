@@ -6,7 +6,7 @@
 
 use host::Chain;
 use http::HeaderName;
-use s3::{Head, Query, SubResource};
+use s3::{Form, Head, Query, SubResource};
 
 /// Stands for what was hidden; it needs no escaping in a query.
 pub(crate) const HIDDEN: &str = "REDACTED";
@@ -16,7 +16,9 @@ pub(crate) const HIDDEN: &str = "REDACTED";
 pub(crate) struct Shown {
     pub(crate) query: String,
     pub(crate) headers: Vec<(String, String)>,
-    /// The headers and parameters whose value, or a part of it, was hidden.
+    /// The fields of a form before its file.
+    pub(crate) form: Vec<(String, String)>,
+    /// The headers, parameters and fields whose value, or a part of it, was hidden.
     pub(crate) hidden: Vec<String>,
 }
 
@@ -45,6 +47,10 @@ impl Shown {
             let value = shown.hide_in_header(name, &value, &chained);
             shown.headers.push((name.as_str().to_owned(), value));
         }
+        for (name, value) in head.form.iter().flat_map(Form::fields) {
+            let value = shown.hide_in_field(name, value, &chained);
+            shown.form.push((name.to_owned(), value));
+        }
         shown.hidden.sort();
         shown.hidden.dedup();
         shown
@@ -71,6 +77,20 @@ impl Shown {
             }
         });
         parameters.collect::<Vec<_>>().join("&")
+    }
+
+    fn hide_in_field(&mut self, name: &str, value: &str, chained: &Chained<'_>) -> String {
+        let shown = match name {
+            // That of the object.
+            "key" => return value.to_owned(),
+            "success_action_redirect" | "redirect" => without_query(value),
+            name if chained.is_secret(name) => HIDDEN.to_owned(),
+            _ => return value.to_owned(),
+        };
+        if shown != value {
+            self.hidden.push(name.to_owned());
+        }
+        shown
     }
 
     fn hide_in_header(&mut self, name: &HeaderName, value: &str, chained: &Chained<'_>) -> String {
@@ -319,6 +339,31 @@ mod tests {
         ] {
             let found = Shown::default().hide_in_query(query, &Chained::default());
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_form_is_kept_without_what_signs_it() {
+        for (name, value, expected) in [
+            ("key", "user/a", "user/a"),
+            ("policy", "e30=", "e30="),
+            ("x-amz-credential", "AKIA/x", "AKIA/x"),
+            ("awsaccesskeyid", "AKIA", "AKIA"),
+            ("signature", "c2VjcmV0", HIDDEN),
+            ("x-amz-signature", "c2VjcmV0", HIDDEN),
+            ("x-amz-security-token", "c2VjcmV0", HIDDEN),
+            ("password", "c2VjcmV0", HIDDEN),
+            (
+                "success_action_redirect",
+                "https://page/?session=c2VjcmV0",
+                "https://page/?REDACTED",
+            ),
+            ("redirect", "https://page/", "https://page/"),
+        ] {
+            let mut shown = Shown::default();
+            let found = shown.hide_in_field(name, value, &Chained::default());
+            assert_eq!(found, expected, "{name}");
+            assert_eq!(shown.hidden.is_empty(), found == value, "{name}");
         }
     }
 

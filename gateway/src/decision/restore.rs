@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use host::{Account, Directory, Facts, Principal, Resource};
 use http::{HeaderName, HeaderValue, Request};
-use s3::{Action, Head, SubResource};
+use s3::{Action, Form, Head, SubResource};
 use storage::{
     Bucket, BucketName, Documents, Locator, Metadata, Object, ObjectKey, Timestamp, VersionId,
     Versioning,
@@ -108,8 +108,14 @@ fn head(record: &Record, more: &[SubResource]) -> Result<Head, String> {
         .body(())
         .map_err(|error| error.to_string())?
         .into_parts();
-    let head = Head::parse(&parts, &record.domains, more)
-        .map_err(|error| format!("it is not understood any more: {}", error.message()))?;
+    let misunderstood =
+        |error: s3::Error| format!("it is not understood any more: {}", error.message());
+    let mut head = Head::parse(&parts, &record.domains, more).map_err(misunderstood)?;
+    if !record.form.is_empty() {
+        // The name of the file is in the fields already.
+        let form = Form::new(record.form.clone(), "").map_err(misunderstood)?;
+        head = head.with_form(form).map_err(misunderstood)?;
+    }
     if head.operation.name() != record.operation {
         let (was, is) = (&record.operation, head.operation);
         return Err(format!("it was {was} and would be {is}"));

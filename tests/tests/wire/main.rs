@@ -19,6 +19,7 @@ mod multipart;
 mod objects;
 mod owners;
 mod plugins;
+mod post_object;
 mod response_headers;
 mod routing;
 mod services;
