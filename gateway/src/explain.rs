@@ -16,7 +16,7 @@ use config::Config;
 use host::{Chain, Directory, Facts, Principal, Resource, Run};
 use http::StatusCode;
 use http::request::Parts;
-use s3::{Access, Action, Code, Head, Operation};
+use s3::{Access, Action, Code, Form, Head, Operation};
 use serde::Serialize;
 use storage::memory::Memory;
 use storage::{
@@ -35,6 +35,8 @@ pub(crate) use file::read as read_file;
 #[derive(Debug)]
 pub(crate) struct Situation {
     pub(crate) parts: Parts,
+    /// The fields of a form, but for its file.
+    pub(crate) form: Vec<(String, String)>,
     pub(crate) body: Bytes,
     pub(crate) who: Who,
     pub(crate) source: IpAddr,
@@ -84,6 +86,7 @@ impl Situation {
     pub(crate) fn of(parts: Parts) -> Self {
         Self {
             parts,
+            form: Vec::new(),
             body: Bytes::new(),
             who: Who::Authenticated,
             source: Self::SOURCE,
@@ -95,6 +98,14 @@ impl Situation {
             objects: BTreeMap::new(),
             delete: Vec::new(),
         }
+    }
+
+    /// The head with what the fields of its form say.
+    fn filled_in(&self, head: Head) -> std::result::Result<Head, s3::Error> {
+        if head.operation != Operation::PostObject {
+            return Ok(head);
+        }
+        head.with_form(Form::new(self.form.clone(), "")?)
     }
 }
 
@@ -111,6 +122,7 @@ pub(crate) async fn explain(
         .flat_map(|listener| &listener.domains);
     let domains: Vec<_> = domains.cloned().collect();
     let head = Head::parse(&situation.parts, &domains, chain.sub_resources())
+        .and_then(|head| situation.filled_in(head))
         .map_err(|error| {
             let (code, message) = (error.code_name(), error.message());
             format!("no plugin would be asked: the request is refused with {code} as soon as it is read: {message}")
@@ -208,6 +220,10 @@ impl Play<'_> {
     async fn run(&mut self, run: &mut Run) -> Result<StatusCode> {
         if self.situation.who == Who::Authenticated {
             run.authenticate()?;
+        }
+        if let Some(form) = &self.head.form {
+            let now = self.situation.time.unwrap_or_else(Timestamp::now);
+            form.check(&self.head.target, now)?;
         }
         let store = self.store().await?;
         let scene = stage::scene(self.head, &store).await?;

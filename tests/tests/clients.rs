@@ -35,6 +35,11 @@ fn minio_does_everything() {
 }
 
 #[test]
+fn forms_do_everything() {
+    run("with_forms.py", &[]);
+}
+
+#[test]
 fn s3cmd_does_everything() {
     run("with_s3cmd.py", &["s3cmd"]);
 }

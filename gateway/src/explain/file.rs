@@ -4,6 +4,7 @@
 //! method: PUT
 //! target: /photos/2026/holiday.jpg?acl
 //! headers: {x-amz-meta-team: storage}   # a list for a header that is repeated
+//! form: {key: 2026/holiday.jpg}         # the fields of a PostObject, but for its file
 //! principal: alice                      # an account, or anonymous; or `access_key: AKIA…`
 //! source: 203.0.113.7
 //! secure: true
@@ -36,6 +37,8 @@ struct File {
     target: String,
     #[serde(default)]
     headers: BTreeMap<String, Values>,
+    #[serde(default)]
+    form: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
     principal: Option<String>,
@@ -116,6 +119,7 @@ pub(crate) fn read(text: &str) -> Result<Situation, String> {
     };
     let time = file.time.map(|time| u64::try_from(time.as_millisecond()));
     Ok(Situation {
+        form: file.form.into_iter().collect(),
         body: file.body.into(),
         who,
         source: file.source.unwrap_or(Situation::SOURCE),
@@ -157,6 +161,7 @@ bucket: {owner: bob, documents: {acl/acl: text, other/raw: {base64: /w==}}}
 object: missing
 ";
         let situation = read(text).unwrap();
+        assert!(situation.form.is_empty());
         assert_eq!(situation.parts.uri.path(), "/photos/a%20b");
         assert_eq!(situation.parts.headers.get_all("vary").iter().count(), 2);
         assert_eq!(situation.parts.headers["host"], "localhost");
@@ -169,6 +174,14 @@ object: missing
         let documents = bucket.documents().unwrap();
         assert_eq!(documents.get("acl/acl").unwrap(), "text");
         assert_eq!(documents.get("other/raw").unwrap().as_ref(), [0xff]);
+    }
+
+    #[test]
+    fn a_form_is_described_by_its_fields() {
+        let text = "{method: POST, target: /photos, form: {key: a, acl: private}}";
+        let form = read(text).unwrap().form;
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(form, [field("acl", "private"), field("key", "a")]);
     }
 
     #[test]
