@@ -40,7 +40,11 @@ pub(crate) struct Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Header,
-    Query { expires_s: u64 },
+    Query {
+        expires_s: u64,
+    },
+    /// Its policy says until when.
+    Form,
 }
 
 impl Signed {
@@ -55,12 +59,6 @@ impl Signed {
             || query.has("X-Amz-Credential")
             || query.has("X-Amz-Signature");
         let presigned_v2 = query.has("AWSAccessKeyId") || query.has("Signature");
-        let ambiguous = || -> Denial {
-            deny(InvalidArgument).because(
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
-                 Signature query string parameter or the Authorization header should be specified",
-            )
-        };
         match (authorization, presigned, presigned_v2) {
             (None, false, false) => Ok(None),
             (None, true, false) => {
@@ -113,7 +111,7 @@ impl Claim {
     pub(crate) fn malformed(&self, what: &str) -> Denial {
         match self.place {
             Place::Header => malformed_header(what),
-            Place::Query { .. } => malformed_credential(what),
+            Place::Query { .. } | Place::Form => malformed_credential(what),
         }
     }
 
@@ -249,16 +247,16 @@ impl Claim {
 
 /// `AKID/20130524/us-east-1/s3/aws4_request`
 #[derive(Debug)]
-struct Credential<'a> {
-    access_key_id: &'a str,
-    scope: &'a str,
-    date: &'a str,
-    region: &'a str,
-    service: &'a str,
+pub(crate) struct Credential<'a> {
+    pub(crate) access_key_id: &'a str,
+    pub(crate) scope: &'a str,
+    pub(crate) date: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
 }
 
 impl<'a> Credential<'a> {
-    fn parse(text: &'a str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, &'static str> {
         const SHAPE: &str = "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
         let (access_key_id, scope) = text.split_once('/').ok_or(SHAPE)?;
         if access_key_id.is_empty() {
@@ -330,6 +328,13 @@ pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<
     Some(value.trim_ascii())
 }
 
+pub(crate) fn ambiguous() -> Denial {
+    deny(InvalidArgument).because(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+         Signature query string parameter or the Authorization header should be specified",
+    )
+}
+
 fn malformed_header(what: &str) -> Denial {
     deny(AuthorizationHeaderMalformed).because(joined(
         "",
@@ -337,7 +342,7 @@ fn malformed_header(what: &str) -> Denial {
     ))
 }
 
-fn malformed_credential(what: &str) -> Denial {
+pub(crate) fn malformed_credential(what: &str) -> Denial {
     malformed_query(&joined(
         "",
         &["Error parsing the X-Amz-Credential parameter; ", what],
@@ -348,7 +353,7 @@ fn malformed_query(what: &str) -> Denial {
     deny(AuthorizationQueryParametersError).because(what)
 }
 
-fn unsupported() -> Denial {
+pub(crate) fn unsupported() -> Denial {
     deny(InvalidRequest).because(
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     )

@@ -1,6 +1,6 @@
-//! Who made this request: signatures of version 4, in the `Authorization` header
-//! or in the query string of a presigned URL; and of version 2, which some
-//! clients still write into URLs.
+//! Who made this request: signatures of version 4, in the `Authorization` header,
+//! in the query string of a presigned URL, or in the fields of a form; and of
+//! version 2, which some clients still write into URLs and forms.
 //!
 //! The plugin reads what the client claims, rebuilds what it signed, and has the
 //! gateway verify it; it never sees a secret key. A request without a signature
@@ -10,6 +10,7 @@
 mod canonical;
 mod claim;
 mod date;
+mod form;
 mod query;
 mod v2;
 
@@ -17,6 +18,7 @@ use sluice_plugin::identity::Failure;
 use sluice_plugin::prelude::*;
 
 use claim::{Claim, Place, Signed};
+use form::Form;
 use query::Query;
 
 /// Authenticates by signature, version 4 or 2.
@@ -49,6 +51,7 @@ const ECHO_LEN_MAX: usize = 16 * 1024;
         "AWSAccessKeyId",
         "Signature",
     ]),
+    authenticate(operations = [PostObject]),
 )]
 impl Plugin for Auth {
     fn authenticate(&self, request: &Request) -> Authentication {
@@ -70,7 +73,17 @@ impl Auth {
         let headers = request.headers();
         let query_string = request.query_string();
         let query = Query::read(&query_string);
-        match Signed::read(&headers, &query, self.signature_v2)? {
+        let signed = Signed::read(&headers, &query, self.signature_v2)?;
+        if request.operation() == Operation::PostObject {
+            // Neither could say anything of what the form says.
+            if signed.is_some() {
+                return Err(deny(InvalidArgument)
+                    .because("A form is signed in its fields, not in the URL or in a header."));
+            }
+            let form = Form::read(request, self.signature_v2)?;
+            return form.map(|form| self.identify_form(&form)).transpose();
+        }
+        match signed {
             None => Ok(None),
             Some(Signed::V4(claim)) => self
                 .identify_v4(request, &headers, &query, &claim)
@@ -138,7 +151,7 @@ impl Auth {
         match claim.place {
             Place::Header => self.check_skew(claim.time, &date::extended(claim.time), now)?,
             Place::Query { .. } if now > claim.time => return Err(expired(claim.time, now)),
-            Place::Query { .. } => {}
+            Place::Query { .. } | Place::Form => {}
         }
         if let Some(token) = v2::security_token(headers, query) {
             return Err(invalid_token(&token));
@@ -154,6 +167,29 @@ impl Auth {
                 )
             },
         )
+    }
+
+    fn identify_form(&self, form: &Form) -> Result<Account, Denial> {
+        if let Some(token) = &form.security_token {
+            return Err(invalid_token(token));
+        }
+        let (verified, access_key_id, signature) = match &form.signed {
+            form::Signed::V4(claim) => {
+                self.check_scope(claim)?;
+                self.check_time(claim, clock::now_ms() / 1000)?;
+                let (id, signature) = (&claim.access_key_id, &claim.signature);
+                let verified = identity::verify(id, &claim.scope, &form.policy, signature);
+                (verified, id, signature)
+            }
+            form::Signed::V2 {
+                access_key_id,
+                signature,
+            } => {
+                let verified = identity::verify_v2(access_key_id, &form.policy, signature);
+                (verified, access_key_id, signature)
+            }
+        };
+        verified.map_err(|failure| refusal(failure, access_key_id, &form.policy, signature))
     }
 
     fn check_scope(&self, claim: &Claim) -> Result<(), Denial> {
@@ -203,13 +239,9 @@ impl Auth {
     fn check_time(&self, claim: &Claim, now: u64) -> Result<(), Denial> {
         match claim.place {
             Place::Header => self.check_skew(claim.time, &claim.timestamp, now)?,
+            Place::Form => self.check_begun(claim, now)?,
             Place::Query { expires_s } => {
-                if claim.time > now.saturating_add(self.max_skew_s) {
-                    return Err(deny(AccessDenied)
-                        .with("X-Amz-Date", claim.timestamp.as_str())
-                        .with("ServerTime", date::extended(now))
-                        .because("Request is not valid yet"));
-                }
+                self.check_begun(claim, now)?;
                 let end = claim.time.saturating_add(expires_s);
                 if now > end {
                     return Err(expired(end, now).with("X-Amz-Expires", expires_s.to_string()));
@@ -217,6 +249,17 @@ impl Auth {
             }
         }
         Ok(())
+    }
+
+    /// What is good for some time is good from when it was signed.
+    fn check_begun(&self, claim: &Claim, now: u64) -> Result<(), Denial> {
+        if claim.time <= now.saturating_add(self.max_skew_s) {
+            return Ok(());
+        }
+        Err(deny(AccessDenied)
+            .with("X-Amz-Date", claim.timestamp.as_str())
+            .with("ServerTime", date::extended(now))
+            .because("Request is not valid yet"))
     }
 
     /// `text` is how the client said the time.

@@ -1,5 +1,5 @@
 //! Signatures of version 2, which some clients still write into the URLs that
-//! they share.
+//! they share, and some pages into their forms.
 //!
 //! Of the query, this version covers only some parameters. So all of those must
 //! be among them that make another operation of a request or stand for a header:
@@ -13,7 +13,7 @@ use crate::date;
 use crate::query::Query;
 
 /// Where signatures of version 2 are accepted: `presigned`, which is what today's
-/// clients make by themselves, means in URLs; `all` means in the Authorization
+/// clients make by themselves, means in URLs and in forms; `all` means in the Authorization
 /// header as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Settings)]
 pub(crate) enum Accepted {
