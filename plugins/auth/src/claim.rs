@@ -48,6 +48,13 @@ pub(crate) enum Place {
 }
 
 impl Signed {
+    /// Whether there is anything to read, be it well-formed or not.
+    pub(crate) fn is_claimed(headers: &[(String, String)], query: &Query) -> bool {
+        header(headers, "authorization").is_some_and(|value| !value.is_empty())
+            || is_presigned(query)
+            || is_presigned_v2(query)
+    }
+
     /// Reads the claim of a request; nothing where it makes none.
     pub(crate) fn read(
         headers: &[(String, String)],
@@ -55,11 +62,7 @@ impl Signed {
         accepted: v2::Accepted,
     ) -> Result<Option<Self>, Denial> {
         let authorization = header(headers, "authorization").filter(|value| !value.is_empty());
-        let presigned = query.has("X-Amz-Algorithm")
-            || query.has("X-Amz-Credential")
-            || query.has("X-Amz-Signature");
-        let presigned_v2 = query.has("AWSAccessKeyId") || query.has("Signature");
-        match (authorization, presigned, presigned_v2) {
+        match (authorization, is_presigned(query), is_presigned_v2(query)) {
             (None, false, false) => Ok(None),
             (None, true, false) => {
                 Claim::from_query(headers, query).map(|claim| Some(Self::V4(claim)))
@@ -98,6 +101,14 @@ impl Signed {
                 .because("Unsupported Authorization Type")),
         }
     }
+}
+
+fn is_presigned(query: &Query) -> bool {
+    query.has("X-Amz-Algorithm") || query.has("X-Amz-Credential") || query.has("X-Amz-Signature")
+}
+
+fn is_presigned_v2(query: &Query) -> bool {
+    query.has("AWSAccessKeyId") || query.has("Signature")
 }
 
 impl Claim {

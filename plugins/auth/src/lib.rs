@@ -73,17 +73,16 @@ impl Auth {
         let headers = request.headers();
         let query_string = request.query_string();
         let query = Query::read(&query_string);
-        let signed = Signed::read(&headers, &query, self.signature_v2)?;
         if request.operation() == Operation::PostObject {
             // Neither could say anything of what the form says.
-            if signed.is_some() {
+            if Signed::is_claimed(&headers, &query) {
                 return Err(deny(InvalidArgument)
                     .because("A form is signed in its fields, not in the URL or in a header."));
             }
             let form = Form::read(request, self.signature_v2)?;
             return form.map(|form| self.identify_form(&form)).transpose();
         }
-        match signed {
+        match Signed::read(&headers, &query, self.signature_v2)? {
             None => Ok(None),
             Some(Signed::V4(claim)) => self
                 .identify_v4(request, &headers, &query, &claim)
