@@ -24,7 +24,6 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
         "metrics",
         "notification",
         "object-lock",
-        "ownershipControls",
         "policy",
         "policyStatus",
         "publicAccessBlock",
