@@ -46,6 +46,7 @@ use versions::{
     a_listing_of_versions_is_what_the_naive_listing_is,
     a_precondition_is_of_the_version_that_is_addressed, each_state_makes_its_own_versions,
     markers_and_old_versions_keep_a_bucket_from_being_deleted,
+    of_writers_that_ask_for_absence_where_a_marker_is_one_wins,
     writers_at_the_same_time_each_make_a_version,
 };
 
@@ -137,6 +138,7 @@ behaviours! {
     markers_and_old_versions_keep_a_bucket_from_being_deleted,
     a_precondition_is_of_the_version_that_is_addressed,
     writers_at_the_same_time_each_make_a_version,
+    of_writers_that_ask_for_absence_where_a_marker_is_one_wins,
     a_listing_of_versions_is_what_the_naive_listing_is,
     a_listing_of_versions_is_walked_in_pages_without_gap_or_repetition,
     a_listing_of_versions_goes_on_where_its_marker_was_removed,

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use erasure::{Engine, Options};
 use storage::{
-    Bucket, BucketName, Documents, Geometry, ListQuery, Metadata, NewBucket, NewObject,
+    Bucket, BucketName, Documents, Entry, Geometry, ListQuery, Metadata, NewBucket, NewObject,
     NewPlacement, NewUpload, ObjectKey, PartNumber, Precondition, Store, Timestamp, UploadedPart,
-    VersionMarker, VersionQuery, Versioning,
+    VersionEntry, VersionMarker, VersionQuery, Versioning,
 };
 use tokio::task::JoinSet;
 
@@ -56,6 +56,7 @@ async fn main() -> Result<()> {
     pages(&*store, &versioned, keys).await?;
 
     complete(&store, &plain).await?;
+    empty(&store, &versioned).await?;
     store.close().await;
     Ok(())
 }
@@ -204,6 +205,57 @@ fn say(
         "{name}: a page of {entries} {kind} of {what}: {:.2} ms",
         median.as_secs_f64() * 1e3
     );
+}
+
+/// Removes everything page by page, as clients do, and then lists what is left:
+/// what was removed lies in the way of that until the index is compacted.
+async fn empty(store: &Arc<dyn Store>, bucket: &Arc<Bucket>) -> Result<()> {
+    let mut query = VersionQuery {
+        limit: PAGE,
+        ..VersionQuery::default()
+    };
+    let (begun, mut removed, mut slowest) = (Instant::now(), 0, Duration::ZERO);
+    loop {
+        let asked = Instant::now();
+        let page = store.list_versions(bucket, &query).await?;
+        slowest = slowest.max(asked.elapsed());
+        let entries: Arc<Vec<_>> = Arc::new(page.entries);
+        removed += entries.len();
+        let page_end = entries.last().map(Entry::<VersionEntry>::marker);
+        each(entries.len(), |number| {
+            let (store, bucket, entries) = (store.clone(), bucket.clone(), entries.clone());
+            async move {
+                if let Some(Entry::Item(VersionEntry { version, .. })) = entries.get(number) {
+                    let (key, id) = (version.key(), Some(version.version()));
+                    store.delete(&bucket, key, id, Precondition::None).await?;
+                }
+                Ok(())
+            }
+        })
+        .await?;
+        if !page.truncated {
+            break;
+        }
+        query.after = page_end;
+    }
+    let elapsed = begun.elapsed().as_secs_f64();
+    let slowest = slowest.as_secs_f64() * 1e3;
+    println!(
+        "{}: emptied of {removed} versions in {elapsed:.1} s, the slowest page {slowest:.1} ms",
+        bucket.name
+    );
+    let query = ListQuery {
+        limit: PAGE,
+        ..ListQuery::default()
+    };
+    let asked = Instant::now();
+    let left = store.list_objects(bucket, &query).await?.entries.len();
+    println!(
+        "{}: a page of {left} entries of objects: {:.2} ms",
+        bucket.name,
+        asked.elapsed().as_secs_f64() * 1e3
+    );
+    Ok(())
 }
 
 async fn complete(store: &Arc<dyn Store>, bucket: &Arc<Bucket>) -> Result<()> {

@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot as Instant,
+    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot as Moment,
 };
 use storage::{Error, Result};
 
@@ -22,6 +25,15 @@ const SPACES: usize = 10;
 /// What was there in the place of what is only shown.
 const SHOWN: &[u8] = b"shown";
 const MEMTABLE_LEN: u64 = 32 << 20;
+/// What listings walk through. What was removed from it lies in their way until
+/// it is compacted.
+const LISTED: [Space; 3] = [Space::Current, Space::Past, Space::Uploads];
+/// Fewer removals are not worth a compaction, nor are fewer than this share of
+/// what there is.
+const SWEPT_MIN: u64 = 50_000;
+const SWEPT_SHARE: u64 = 4;
+/// For what is in memory to reach the files that are compacted.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Space {
@@ -79,9 +91,12 @@ pub(crate) struct Index {
     /// Its presence makes the next start build the index anew.
     distrust: PathBuf,
     distrusted: AtomicBool,
+    /// From what listings walk through, since the last sweep.
+    removed: AtomicU64,
+    sweep: Mutex<Option<JoinHandle<()>>>,
     /// Entries that were read.
     #[cfg(test)]
-    touched: std::sync::atomic::AtomicU64,
+    touched: AtomicU64,
 }
 
 impl std::fmt::Debug for Index {
@@ -93,7 +108,7 @@ impl std::fmt::Debug for Index {
 /// The index as it was at one moment.
 pub(crate) struct Snapshot<'a> {
     index: &'a Index,
-    instant: Instant,
+    moment: Moment,
 }
 
 /// Changes that become visible together.
@@ -184,8 +199,10 @@ impl Index {
             deployment,
             distrust: path.join("rebuild"),
             distrusted: AtomicBool::new(false),
+            removed: AtomicU64::new(0),
+            sweep: Mutex::new(None),
             #[cfg(test)]
-            touched: std::sync::atomic::AtomicU64::new(0),
+            touched: AtomicU64::new(0),
         })
     }
 
@@ -244,7 +261,7 @@ impl Index {
     pub(crate) fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             index: self,
-            instant: self.database.snapshot(),
+            moment: self.database.snapshot(),
         }
     }
 
@@ -261,7 +278,11 @@ impl Index {
         for ((space, key), value) in batch.0 {
             match value {
                 Some(value) => changes.insert(self.space(space), key, value),
-                None => changes.remove(self.space(space), key),
+                None => {
+                    let listed = u64::from(LISTED.contains(&space));
+                    self.removed.fetch_add(listed, Ordering::Relaxed);
+                    changes.remove(self.space(space), key);
+                }
             }
         }
         let mut out = Writer::default();
@@ -272,7 +293,30 @@ impl Index {
         out.u64(cursor.last_sequence);
         out.u64(cursor.last_epoch);
         changes.insert(self.space(Space::Meta), b"cursor".as_slice(), out.0);
-        self.checked(changes.commit())
+        self.checked(changes.commit())?;
+        self.sweep_when_due();
+        Ok(())
+    }
+
+    /// Clears what was removed out of the way of listings, on a thread of its own.
+    fn sweep_when_due(&self) {
+        let removed = self.removed.load(Ordering::Relaxed);
+        if removed < SWEPT_MIN {
+            return;
+        }
+        let spaces = LISTED.map(|space| self.space(space).clone());
+        let length: usize = spaces.iter().map(Keyspace::approximate_len).sum();
+        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = sweep.as_ref().is_some_and(|sweep| !sweep.is_finished());
+        if busy || removed < length as u64 / SWEPT_SHARE {
+            return;
+        }
+        self.removed.store(0, Ordering::Relaxed);
+        let thread = thread::Builder::new().name("sweep".to_owned());
+        *sweep = thread
+            .spawn(move || spaces.iter().for_each(compact))
+            .inspect_err(|error| tracing::warn!(%error, "the index is not compacted"))
+            .ok();
     }
 
     /// Makes a batch visible until the next start, which takes it back: the
@@ -331,11 +375,38 @@ impl Index {
     }
 }
 
+/// Only makes listings faster: where it fails, they stay as they are.
+fn compact(space: &Keyspace) {
+    let flushed = || {
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
+        while space.sealed_memtable_count() > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let compacted = space
+        .rotate_memtable()
+        .map(|_| flushed())
+        .and_then(|()| space.major_compact());
+    if let Err(error) = compacted {
+        tracing::warn!(%error, space = &**space.name(), "the index is not compacted");
+    }
+}
+
+impl Drop for Index {
+    /// Whoever opens the index next must find nobody in it.
+    fn drop(&mut self) {
+        let sweep = self.sweep.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sweep) = sweep.take() {
+            let _ = sweep.join();
+        }
+    }
+}
+
 impl Snapshot<'_> {
     pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
         self.note_touch();
         let space = self.index.space(space);
-        self.index.checked(self.instant.get(space, key))
+        self.index.checked(self.moment.get(space, key))
     }
 
     /// The entries within bounds, by key. None where they begin behind their end.
@@ -350,7 +421,7 @@ impl Snapshot<'_> {
         };
         let space = self.index.space(space);
         let entries = (!empty).then(|| {
-            self.instant
+            self.moment
                 .range::<Vec<u8>, (Bound<_>, Bound<_>)>(space, bounds)
         });
         entries.into_iter().flatten().map(|entry| {
@@ -478,4 +549,38 @@ pub(crate) fn end_below(prefix: &[u8]) -> Bound<Vec<u8>> {
         }
     }
     Bound::Unbounded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_removed_does_not_stay_in_the_way_of_listings() {
+        let dir = tempfile::tempdir().unwrap();
+        let (index, cursor) = Index::open(dir.path(), 1).unwrap();
+        let count = u32::try_from(SWEPT_MIN).unwrap() + 5000;
+        let change = |numbers: std::ops::Range<u32>, value: Option<&[u8]>| {
+            let names = numbers.map(|number| (Space::Current, number.to_be_bytes().to_vec()));
+            let batch = names.map(|name| (name, value.map(<[u8]>::to_vec)));
+            index.commit(Batch(batch.collect()), cursor).unwrap();
+        };
+        for start in (0..count).step_by(5000) {
+            change(start..start + 5000, Some(b"summary"));
+        }
+        let current = index.space(Space::Current);
+        assert!(current.approximate_len() >= count as usize);
+        for start in (0..count).step_by(5000) {
+            change(start..start + 5000, None);
+        }
+        let sweep = index.sweep.lock().unwrap().take();
+        sweep.expect("a sweep is due").join().unwrap();
+        // What was removed while it was swept waits for the next one.
+        assert!(
+            current.approximate_len() <= 10_000,
+            "{}",
+            current.approximate_len()
+        );
+        assert!(index.dump().is_empty());
+    }
 }

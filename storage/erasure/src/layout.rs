@@ -6,7 +6,8 @@
 //! - shards: small, one cell per drive, in the log;
 //! - stripes: large, many cells per drive, in extents of the bulk files.
 //!
-//! A place is the same on every drive of the set.
+//! A place is the same on every drive of the set. Several objects may name one:
+//! a copy names the places of its source, an object of parts those of its parts.
 
 use std::ops::Range;
 use std::sync::Arc;

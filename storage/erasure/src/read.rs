@@ -178,7 +178,7 @@ impl Reader {
                     continue;
                 }
                 Ok(Some((_, Err(failure)))) => {
-                    damaged += usize::from(failure == ReadFailure::Damaged)
+                    damaged += usize::from(failure == ReadFailure::Damaged);
                 }
                 Ok(None) => {}
                 Err(_) if Instant::now() < deadline => late = reads.len(),

@@ -600,6 +600,36 @@ pub(super) async fn writers_at_the_same_time_each_make_a_version(t: Tester) -> R
     Ok(())
 }
 
+pub(super) async fn of_writers_that_ask_for_absence_where_a_marker_is_one_wins(
+    t: Tester,
+) -> Result<()> {
+    let bucket = t.create_versioned("bucket").await?;
+    for act in [Put("a"), Delete] {
+        t.act(&bucket, act).await?;
+    }
+    let results = join_all((0..64).map(|writer| {
+        let (t, bucket) = (&t, &bucket);
+        async move {
+            let object = new_object("key", &writer.to_string());
+            let bytes = pattern(100, writer);
+            t.put_if(bucket, object, &bytes, Precondition::Absent).await
+        }
+    }))
+    .await;
+    let mut winners = Vec::new();
+    for result in results {
+        match result {
+            Ok(object) => winners.push(object.id),
+            Err(Error::PreconditionFailed) => {}
+            Err(other) => panic!("a writer was refused with {other:?}"),
+        }
+    }
+    let current = t.0.object(&bucket, &key("key"), None).await?;
+    assert_eq!(winners, [current.id]);
+    assert_eq!(t.history(&bucket, "key").await?.len(), 3);
+    Ok(())
+}
+
 /// Versions and markers of awkward keys: of each key another history.
 async fn many_versions(t: &Tester) -> Result<Arc<Bucket>> {
     let bucket = t.create("bucket").await?;

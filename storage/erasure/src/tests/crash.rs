@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use storage::{Error, Precondition, Store};
+use storage::{Error, Precondition, Store, Versioning};
 
 use super::support::{Bench, bucket, create_bucket, get, key, options, pattern, put};
 use crate::Engine;
@@ -112,7 +112,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it() {
         for (name, known) in known {
             let read = match get(&*store, &name).await {
                 Ok(bytes) => Some(bytes),
-                Err(Error::ObjectMissing) => None,
+                Err(Error::ObjectMissing | Error::Marker(_)) => None,
                 Err(error) => panic!("{name}: {error}"),
             };
             let state = |round: u64| (round % 7 != 6).then(|| content(&name, round));
@@ -124,6 +124,15 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it() {
                 read.map(|bytes| bytes.len())
             );
         }
+        // The next writers keep versions.
+        let versioning = match number {
+            0 => Versioning::Enabled,
+            _ => Versioning::Suspended,
+        };
+        let set = store
+            .set_versioning(&bucket(&*store).await, versioning)
+            .await;
+        assert_eq!(set.unwrap().versioning, versioning);
         drop(store);
     }
 }

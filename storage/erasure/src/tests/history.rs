@@ -158,6 +158,43 @@ async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_keeps_its_bytes_when_its_source_is_gone_and_others_are_written() {
+    let bench = Bench::new(2, 1);
+    let store = bench.open();
+    create_bucket(&*store).await;
+    let sizes = [10, 100_000, 3_000_000];
+    for size in sizes {
+        let source = put(&*store, &format!("source/{size}"), &pattern(size, 1))
+            .await
+            .unwrap();
+        let within = bucket(&*store).await;
+        let shared = store.share(&source, &within).await.unwrap().unwrap();
+        // It goes before the copy is there.
+        let none = Precondition::None;
+        let deleted = store.delete(&within, &source.key, None, none).await;
+        assert!(deleted.unwrap().version.is_some());
+        let copy = new_object(&format!("copy/{size}"), "etag");
+        let none = Precondition::None;
+        store.put(&within, copy, shared, none).await.unwrap();
+    }
+    drop(store);
+    for round in 0..3 {
+        if round == 1 {
+            bench.lose_index();
+        }
+        let store = bench.open();
+        for size in sizes {
+            let name = format!("other/{size}/{round}");
+            put(&*store, &name, &pattern(size, 2)).await.unwrap();
+        }
+        for size in sizes {
+            let copy = get(&*store, &format!("copy/{size}")).await.unwrap();
+            assert!(copy == pattern(size, 1), "{size} bytes in round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_several_files_is_read_through() {
     let bench = Bench::new(2, 1);
     let store = bench.open();
