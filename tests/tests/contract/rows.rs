@@ -52,6 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET Object ACL", "Objects"),
     row("HEAD Object", "Objects"),
     row("OPTIONS Object", "Objects"),
+    row("POST Object", "Objects"),
     row("PUT Object", "Objects"),
     row("PUT Object ACL", "Objects"),
     row("PUT Object (Copy)", "Objects"),

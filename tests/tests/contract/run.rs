@@ -8,12 +8,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
+use std::time::Duration;
 
-use sluice_tests::{Connection, Framing, Reply, Request, Server, Settings, Streamed};
+use sluice_tests::{
+    Connection, Form, Framing, Key, Reply, Request, Server, Settings, Streamed, Time,
+};
+
+use serde_yaml::Mapping;
 
 use crate::actor;
 use crate::answer;
-use crate::table::{Body, Case, Exchange, Given, Made, Sent, Step, Values, scalar};
+use crate::table::{self, Body, Case, Exchange, Given, Made, Sent, Step, Values, scalar};
 use crate::variables::Variables;
 
 const THREADS_MAX: usize = 6;
@@ -176,6 +181,11 @@ impl<'a> Run<'a> {
                 request = request.header(&fill(name)?, &fill(value)?);
             }
         }
+        if matches!(exchange.body, Body::Made(Made::Form(_)))
+            && !exchange.headers.contains_key("content-type")
+        {
+            request = request.header("content-type", &Form::content_type());
+        }
         let actor = fill(&exchange.actor)?;
         let framing = match exchange.sent {
             Sent::Whole => return Ok((actor::sign(request, &actor)?, body)),
@@ -205,6 +215,7 @@ impl<'a> Run<'a> {
                 .cycle()
                 .take(*len)
                 .collect(),
+            Body::Made(Made::Form(form)) => self.form(form)?,
             Body::Made(Made::Repeated {
                 begin,
                 each,
@@ -218,6 +229,51 @@ impl<'a> Run<'a> {
                 text.push_str(&fill(end)?);
                 text.into_bytes()
             }
+        })
+    }
+
+    fn form(&self, form: &table::Form) -> Result<Vec<u8>, String> {
+        let fill = |text: &str| self.variables.fill(text, b"");
+        let mut made = self.fields(Form::new(), &form.fields)?;
+        if let Some(signer) = &form.signed {
+            let (how, name) = signer.rsplit_once(' ').unwrap_or(("", signer));
+            let key = actor::key(name)?;
+            let conditions = fill(&form.conditions)?;
+            made = match how {
+                "" => made.signed(&key, &conditions),
+                "v2" => made.signed_v2(&key, &conditions),
+                "forged" => {
+                    let secret = "another secret";
+                    made.signed(&Key { secret, ..key }, &conditions)
+                }
+                "expired" => {
+                    let over = Time::ago(Duration::from_secs(60)).extended();
+                    let policy =
+                        format!(r#"{{"expiration": "{over}", "conditions": [{conditions}]}}"#);
+                    made.signed_over(&key, &Time::now(), &policy)
+                }
+                "unreadable" => made.signed_over(&key, &Time::now(), &conditions),
+                _ => return Err(format!("no form is signed `{how}`")),
+            };
+        }
+        for file in &form.files {
+            made = made.file(&form.filename, fill(file)?);
+        }
+        let made = self.fields(made, &form.behind)?;
+        Ok(if form.cut {
+            made.unfinished()
+        } else {
+            made.body()
+        })
+    }
+
+    fn fields(&self, form: Form, fields: &Mapping) -> Result<Form, String> {
+        fields.iter().try_fold(form, |form, (name, value)| {
+            let (name, value) = scalar(name)
+                .zip(scalar(value))
+                .ok_or("a field is a name and a text")?;
+            let value = self.variables.fill(&value, b"")?;
+            Ok(form.field(&name, &value))
         })
     }
 

@@ -7,6 +7,7 @@
 //! row: PUT Bucket CORS               # as `rows.rs` has it
 //! given: [bucket]                    # for cases that say nothing of it
 //! headers: {content-md5: "{md5}"}    # of the request of every case
+//! as: anonymous                      # who asks, where a case does not say
 //! server: versions                   # the configuration: servers/versions.yaml
 //! none: {malformed: "…"}             # why there are no cases of this kind
 //! texts: {one: "<CORSConfiguration>…"}   # found as {one}
@@ -137,6 +138,8 @@ pub(crate) struct Values(pub(crate) Vec<String>);
 pub(crate) enum Made {
     /// So many bytes.
     Bytes(usize),
+    /// A form as a browser sends it.
+    Form(Box<Form>),
     /// `{n}` counts the repetitions.
     Repeated {
         begin: String,
@@ -144,6 +147,31 @@ pub(crate) enum Made {
         times: usize,
         end: String,
     },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Form {
+    /// In their order, before those of the signature.
+    #[serde(default)]
+    pub(crate) fields: Mapping,
+    /// `root`, `v2 root`, `expired root`, or `forged root`.
+    #[serde(default)]
+    pub(crate) signed: Option<String>,
+    /// Of the policy, in JSON.
+    #[serde(default)]
+    pub(crate) conditions: String,
+    /// What they hold.
+    #[serde(default = "one_file")]
+    pub(crate) files: Vec<String>,
+    #[serde(default = "filename")]
+    pub(crate) filename: String,
+    /// Fields behind the files.
+    #[serde(default)]
+    pub(crate) behind: Mapping,
+    /// Whether the end is missing that says that it is the end.
+    #[serde(default)]
+    pub(crate) cut: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -181,6 +209,8 @@ struct Header {
     headers: BTreeMap<String, Values>,
     #[serde(default = "usual")]
     server: String,
+    #[serde(default = "root", rename = "as")]
+    actor: String,
     #[serde(default)]
     none: BTreeMap<String, String>,
     #[serde(default)]
@@ -265,6 +295,8 @@ impl Case {
         let given: Option<Vec<Given>> = part(&mut all, "given")?;
         let server: Option<String> = part(&mut all, "server")?;
         let then: Option<Vec<Exchange>> = part(&mut all, "then")?;
+        let actor = || Value::from(header.actor.clone());
+        all.entry(Value::from("as")).or_insert_with(actor);
         let mut exchange: Exchange =
             serde_yaml::from_value(Value::Mapping(all)).map_err(|error| error.to_string())?;
         for (name, values) in &header.headers {
@@ -341,6 +373,14 @@ fn root() -> String {
 
 fn usual() -> String {
     "usual".to_owned()
+}
+
+fn one_file() -> Vec<String> {
+    vec!["hello".to_owned()]
+}
+
+fn filename() -> String {
+    "a.txt".to_owned()
 }
 
 fn ok() -> Value {
