@@ -86,11 +86,12 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
             ("auth", &builtin("auth")),
             ("cors", &builtin("cors")),
             ("acl", &builtin("acl")),
+            ("tagging", &builtin("tagging")),
             ("location", &builtin("location")),
         ]
     );
     let chain: Vec<_> = config.chain.iter().map(|step| &step.plugin[..]).collect();
-    assert_eq!(chain, ["auth", "cors", "acl", "location"]);
+    assert_eq!(chain, ["auth", "cors", "acl", "tagging", "location"]);
 }
 
 /// The comments of the embedded configuration call its values the defaults.
@@ -455,6 +456,7 @@ accounts: [{{id: me}}]
             vec![
                 r#"{"max_skew_s":900,"regions":["eu-central-1"]}"#,
                 r#"{"when_unset":"error"}"#,
+                "{}",
                 "{}",
                 r#"{"response":"empty"}"#,
             ],

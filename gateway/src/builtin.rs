@@ -20,4 +20,5 @@ const COMPONENTS: &[(&str, &[u8])] = &[
         "location",
         include_bytes!("../../plugins/dist/location.wasm"),
     ),
+    ("tagging", include_bytes!("../../plugins/dist/tagging.wasm")),
 ];

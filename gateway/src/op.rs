@@ -25,7 +25,7 @@ pub(crate) mod put_object;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;
 
-mod answer;
+pub(crate) mod answer;
 mod copy;
 mod upload;
 

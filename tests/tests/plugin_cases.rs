@@ -36,6 +36,11 @@ fn the_location_answers_in_the_sandbox_as_it_does_natively() {
 }
 
 #[test]
+fn tags_are_kept_in_the_sandbox_as_they_are_natively() {
+    check("plugins/tagging", &[Grant::Documents]);
+}
+
+#[test]
 fn the_examples_answer_in_the_sandbox_as_they_do_natively() {
     check("plugin-sdk/examples/ip-allow-list", &[]);
     check(

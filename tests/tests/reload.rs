@@ -24,10 +24,12 @@ fn start() -> Server {
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   location: {{source: 'builtin:location'}}
+  tagging: {{source: 'builtin:tagging', grants: [documents]}}
   require-tag: {{source: 'file:{}'}}
 chain:
   - use: auth
   - use: acl
+  - use: tagging
   - use: location
   - use: require-tag
     settings: {{key: gen1}}
@@ -90,7 +92,7 @@ fn a_reload_swaps_settings_and_tells_what_is_different() {
     assert!(
         reply
             .text()
-            .contains("step 4 of the chain, `require-tag`, is another"),
+            .contains("step 5 of the chain, `require-tag`, is another"),
         "{reply:?}"
     );
     assert_eq!(needed(&server), "gen2");
@@ -103,7 +105,7 @@ fn a_reload_swaps_settings_and_tells_what_is_different() {
     assert!(
         reply
             .text()
-            .contains("the chain was auth, acl, location, require-tag and is auth, acl, location"),
+            .contains("the chain was auth, acl, tagging, location, require-tag and is auth, acl, tagging, location"),
         "{reply:?}"
     );
     server.object("/data/key", "x");
@@ -152,7 +154,7 @@ fn a_generation_that_cannot_be_used_leaves_the_old_one_serving_and_says_why() {
             &format!("', digest: 'sha256:{:064}'}}\nchain", 0),
             "has the digest sha256:",
         ),
-        ("{key: gen1}", "{key: ''}", "chain[3].settings.key: "),
+        ("{key: gen1}", "{key: ''}", "chain[4].settings.key: "),
         ("{key: gen1}", "{kez: gen1}", "kez"),
         (
             "limits: {}",

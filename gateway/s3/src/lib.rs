@@ -21,7 +21,6 @@ pub mod range;
 pub mod sigv2;
 pub mod sigv4;
 pub mod sub_resource;
-pub mod tagging;
 pub mod target;
 pub mod time;
 pub mod unserved;

@@ -8,7 +8,6 @@ use storage::Metadata;
 
 use crate::error::{Code, Error};
 use crate::query::Query;
-use crate::tagging;
 
 /// The names and values of all `x-amz-meta-*` headers together, without that
 /// beginning.
@@ -19,7 +18,6 @@ pub const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// What the gateway itself keeps with an object, for no client to see. No header
 /// has such a name.
-pub const TAGGING: &str = ":tagging";
 pub const UPLOAD_ID: &str = ":upload-id";
 
 const STANDARD: [HeaderName; 6] = [
@@ -31,8 +29,8 @@ const STANDARD: [HeaderName; 6] = [
     EXPIRES,
 ];
 
-/// What a request wants to be stored, by header name in lower case; its tags by
-/// [`TAGGING`]. A header that is not there is not in it, nor is an empty one.
+/// What a request wants to be stored, by header name in lower case. A header that
+/// is not there is not in it, nor is an empty one.
 pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
     let mut stored = Metadata::new();
     for name in STANDARD {
@@ -48,9 +46,6 @@ pub fn stored_headers(headers: &HeaderMap) -> Result<Metadata, Error> {
     }
     if let Some(redirect) = redirect(headers)? {
         stored.insert(REDIRECT.to_owned(), redirect);
-    }
-    if let Some(tags) = tagging::of(headers)? {
-        stored.insert(TAGGING.to_owned(), tags);
     }
     let mut length = 0_usize;
     for name in headers.keys() {
@@ -170,7 +165,6 @@ mod tests {
             ("x-amz-website-redirect-location", "/there"),
         ]));
         let expected = [
-            (TAGGING, "a=b"),
             ("content-encoding", "gzip,br"),
             ("content-type", "text/plain"),
             ("expires", "whenever"),
@@ -202,9 +196,7 @@ mod tests {
 
     #[test]
     fn what_is_internal_cannot_be_a_header() {
-        for name in [TAGGING, UPLOAD_ID] {
-            assert!(is_internal(name) && name.parse::<HeaderName>().is_err());
-        }
+        assert!(is_internal(UPLOAD_ID) && UPLOAD_ID.parse::<HeaderName>().is_err());
         assert!(!is_internal("x-amz-meta-a"));
     }
 

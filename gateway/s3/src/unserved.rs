@@ -108,6 +108,18 @@ const HEADERS: &[Header] = &[
         Operation::PutObjectAcl,
         header(Name::Begins("x-amz-grant-"), Of::Writes, &[]),
     ),
+    unless(
+        Operation::PutObjectTagging,
+        header(Name::Is("x-amz-tagging"), Of::Writes, &[""]),
+    ),
+    unless(
+        Operation::PutObjectTagging,
+        header(
+            Name::Is("x-amz-tagging-directive"),
+            Of::Only(&[Operation::CopyObject]),
+            &["COPY"],
+        ),
+    ),
     // Conditions that only directory buckets have. Without them too much would
     // be deleted.
     header(
@@ -275,6 +287,27 @@ mod tests {
         check("/abc", grant, Operation::PutBucketAcl);
         check("/abc/k", public, Operation::PutObjectAcl);
         check("/abc/k", grant, Operation::PutObjectAcl);
+    }
+
+    #[test]
+    fn tags_are_for_whoever_serves_them() {
+        let check = |method: &str, uri: &str, header: (&str, &str), refused: bool| {
+            let other = &[Operation::PutBucketTagging];
+            let refusal = checked(method, uri, header, other).is_err();
+            assert_eq!(refusal, refused, "{method} {uri} {header:?}");
+            let served = checked(method, uri, header, &[Operation::PutObjectTagging]);
+            assert!(served.is_ok(), "{method} {uri} {header:?}");
+        };
+        check("PUT", "/abc/k", ("x-amz-tagging", "a=b"), true);
+        check("POST", "/abc/k?uploads", ("x-amz-tagging", "a=b"), true);
+        check("PUT", "/abc/k", ("x-amz-tagging", ""), false);
+        check("GET", "/abc/k", ("x-amz-tagging", "a=b"), false);
+        check(
+            "PUT",
+            "/abc/k",
+            ("x-amz-tagging-directive", "REPLACE"),
+            false,
+        );
     }
 
     #[test]

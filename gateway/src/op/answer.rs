@@ -34,7 +34,7 @@ pub(super) fn set_modified(headers: &mut HeaderMap, modified: Timestamp) {
 
 /// The version that an answer is about. Where there never were versions, none
 /// is spoken of.
-pub(super) fn set_version(headers: &mut HeaderMap, bucket: &Bucket, version: VersionId) {
+pub(crate) fn set_version(headers: &mut HeaderMap, bucket: &Bucket, version: VersionId) {
     set_version_as(headers, VERSION_ID, bucket, version);
 }
 

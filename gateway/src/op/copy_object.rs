@@ -1,6 +1,6 @@
 //! CopyObject: within one geometry no data moves.
 
-use s3::metadata::{REDIRECT, TAGGING, is_internal};
+use s3::metadata::{REDIRECT, is_internal};
 use s3::{Code, Head};
 use storage::{Metadata, NewObject, Object, Store};
 
@@ -93,9 +93,8 @@ fn is_onto_itself(request: &Cleared, source: &Object) -> bool {
             .is_some_and(|source| source.access.version.is_none())
 }
 
-/// The checksums are those of the bytes, so they go with them. The tags have a
-/// directive of their own. What else the gateway knows of the source is not so of
-/// the copy.
+/// The checksums are those of the bytes, so they go with them. What else the
+/// gateway knows of the source is not so of the copy.
 fn metadata(head: &Head, directive: Directive, source: &Object) -> Result<Metadata> {
     let mut metadata = match directive {
         Directive::Copy => Metadata::new(),
@@ -109,9 +108,5 @@ fn metadata(head: &Head, directive: Directive, source: &Object) -> Result<Metada
     if let Some(redirect) = s3::metadata::redirect(&head.headers)? {
         metadata.insert(REDIRECT.to_owned(), redirect);
     }
-    match s3::tagging::of_copy(&head.headers, source.metadata.get(TAGGING))? {
-        Some(tags) => metadata.insert(TAGGING.to_owned(), tags),
-        None => metadata.remove(TAGGING),
-    };
     Ok(metadata)
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use host::Principal;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use s3::conditional::{Outcome, range_applies};
-use s3::metadata::{TAGGING, is_internal};
+use s3::metadata::is_internal;
 use s3::{ByteRange, Code, Conditions, Head};
 use storage::{Object, PartNumber, Store};
 
@@ -167,10 +167,6 @@ fn headers(request: &Cleared, object: &Object) -> Result<HeaderMap> {
         if let Ok(name) = HeaderName::try_from(name) {
             set(&mut headers, name, value);
         }
-    }
-    if let Some(tags) = object.metadata.get(TAGGING) {
-        let count = s3::tagging::count(tags);
-        set(&mut headers, s3::tagging::COUNT, count.to_string());
     }
     set_etag(&mut headers, &object.etag);
     set_modified(&mut headers, object.modified);

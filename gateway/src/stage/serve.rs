@@ -8,6 +8,7 @@ use crate::body::ReplyBody;
 use crate::error::Result;
 use crate::generation::Generation;
 use crate::op;
+use crate::op::answer::set_version;
 use crate::pipeline::Exchange;
 use crate::stage::{Cleared, Reply};
 
@@ -114,9 +115,13 @@ async fn serve_by_plugin(
             .amend_object(cleared.bucket()?, cleared.object()?, served.changes.object)
             .await?;
     }
+    let mut headers = served.headers;
+    if is_about_existing(&cleared.head) {
+        set_version(&mut headers, cleared.bucket()?, cleared.object()?.version);
+    }
     Ok(Reply {
         status: served.status,
-        headers: served.headers,
+        headers,
         body: ReplyBody::bytes(served.body),
     })
 }

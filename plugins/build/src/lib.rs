@@ -30,6 +30,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ("location", "plugins/location"),
     ("rate-limit", "plugin-sdk/examples/rate-limit"),
     ("require-tag", "plugin-sdk/examples/require-tag"),
+    ("tagging", "plugins/tagging"),
     ("write-once", "plugin-sdk/examples/write-once"),
 ];
 

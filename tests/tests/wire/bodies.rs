@@ -390,7 +390,7 @@ fn a_client_is_asked_for_the_body_once_it_may_send_it() {
         "KeyTooLongError",
     );
     refused(
-        put("/continue/no?tagging").signed(&ROOT),
+        put("/continue/no?legal-hold").signed(&ROOT),
         501,
         "NotImplemented",
     );

@@ -24,4 +24,5 @@ mod response_headers;
 mod routing;
 mod services;
 mod sub_resources;
+mod tagging;
 mod versions;

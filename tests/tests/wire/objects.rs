@@ -522,49 +522,6 @@ fn what_nobody_serves_is_refused_before_the_body_is_asked_for() {
     let create = || Request::put("/unserved-too", "");
     refused(create(), "x-amz-bucket-object-lock-enabled", "true");
 
-    let tags = "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
-    let tagged = Request::put("/unserved-too", tags).signed(&ROOT);
-    server.send(&tagged).refused(501, "NotImplemented");
-    server
-        .send(&Request::head("/unserved-too").signed(&ROOT))
-        .expect(404);
     let standard = Request::put(PATH, "x").header("x-amz-storage-class", "STANDARD");
     server.send(&standard.signed(&ROOT)).expect(200);
-}
-
-#[test]
-fn tags_stay_with_the_object() {
-    let server = Server::shared();
-    server.bucket("tagged");
-    let send = |request: Request| server.send(&request.signed(&ROOT));
-    let counted = |path: &str, count: Option<&str>| {
-        for request in [Request::get(path), Request::head(path)] {
-            let read = send(request).expect(200);
-            assert_eq!(read.header("x-amz-tagging-count"), count, "{read:?}");
-        }
-    };
-    let put = |tags: &str| Request::put("/tagged/key", "x").header("x-amz-tagging", tags);
-    send(put("a=b&a=c")).refused(400, "InvalidArgument");
-    send(put("aws:a=b")).refused(400, "InvalidTag");
-    send(put("team=storage&cost=1")).expect(200);
-    counted("/tagged/key", Some("2"));
-
-    let copy = |headers: &[(&str, &str)]| {
-        let copy = Request::put("/tagged/copy", "").header("x-amz-copy-source", "tagged/key");
-        send(
-            headers
-                .iter()
-                .fold(copy, |copy, (name, value)| copy.header(name, value)),
-        )
-    };
-    copy(&[]).expect(200);
-    counted("/tagged/copy", Some("2"));
-    copy(&[("x-amz-metadata-directive", "REPLACE")]).expect(200);
-    counted("/tagged/copy", Some("2"));
-    let replace = ("x-amz-tagging-directive", "REPLACE");
-    copy(&[replace, ("x-amz-tagging", "a=b")]).expect(200);
-    counted("/tagged/copy", Some("1"));
-    copy(&[replace]).expect(200);
-    counted("/tagged/copy", None);
-    copy(&[("x-amz-tagging", "a=b")]).refused(400, "InvalidRequest");
 }

@@ -11,10 +11,12 @@ fn policy(mode: &str) -> String {
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
+  tagging: {{source: 'builtin:tagging', grants: [documents]}}
   require-tag: {{source: 'file:{component}'}}
 chain:
   - use: auth
   - use: acl
+  - use: tagging
   - use: require-tag
     match: {{operations: [PutObject, CreateMultipartUpload], buckets: ['prod-*']}}
     settings: {{key: team}}
@@ -58,6 +60,36 @@ fn a_plugin_in_a_file_decides_where_it_is_asked() {
     server
         .send(&tagged.signed(&OTHER))
         .refused(403, "AccessDenied");
+}
+
+#[test]
+fn what_only_a_plugin_would_keep_is_refused_without_it() {
+    let server = Server::start(&Settings {
+        policy: "plugins:
+  auth: {source: 'builtin:auth', grants: [identity, clock]}
+  acl: {source: 'builtin:acl', grants: [documents, directory, placement]}
+chain:
+  - use: auth
+  - use: acl
+"
+        .to_owned(),
+        ..Settings::default()
+    });
+    server.bucket("bare");
+    let send = |request: Request| server.send(&request.signed(&ROOT));
+    let refused = |request: Request| {
+        send(request).refused(501, "NotImplemented");
+        assert_eq!(server.content("/bare/key"), None);
+    };
+    let tags = ("x-amz-tagging", "team=storage");
+    refused(Request::put("/bare/key", "x").header(tags.0, tags.1));
+    refused(Request::post("/bare/key?uploads", "").header(tags.0, tags.1));
+    refused(Request::put("/bare/key?tagging", "x").with_md5());
+    refused(Request::put("/bare?cors", "x").with_md5());
+    refused(Request::get("/bare?requestPayment"));
+    refused(Request::new("OPTIONS", "/bare/key").header("origin", "http://a"));
+    let tagged = "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
+    send(Request::put("/bare-too", tagged)).refused(501, "NotImplemented");
 }
 
 #[test]

@@ -29,7 +29,6 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
         "publicAccessBlock",
         "replication",
         "requestPayment",
-        "tagging",
         "website",
     ] {
         unserved("GET", &format!("/unserved?{name}"));
@@ -39,23 +38,21 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
     for name in [
         "lifecycle",
         "policy",
-        "tagging",
         "encryption",
         "website",
         "notification",
     ] {
         unserved("PUT", &format!("/unserved?{name}"));
     }
-    for name in ["lifecycle", "policy", "tagging", "encryption", "website"] {
+    for name in ["lifecycle", "policy", "encryption", "website"] {
         unserved("DELETE", &format!("/unserved?{name}"));
     }
-    for name in ["legal-hold", "retention", "tagging", "torrent"] {
+    for name in ["legal-hold", "retention", "torrent"] {
         unserved("GET", &format!("/unserved/key?{name}"));
     }
-    for name in ["legal-hold", "retention", "tagging"] {
+    for name in ["legal-hold", "retention"] {
         unserved("PUT", &format!("/unserved/key?{name}"));
     }
-    unserved("DELETE", "/unserved/key?tagging");
     unserved("POST", "/unserved/key?restore");
     unserved("POST", "/unserved/key?select&select-type=2");
     // Nothing of all this has touched them.

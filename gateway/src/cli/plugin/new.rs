@@ -156,7 +156,7 @@ fn check(name: &str, kind: Kind) -> Result<()> {
 }
 
 /// What else the chain has.
-const BESIDE: [&str; 3] = ["auth", "acl", "location"];
+const BESIDE: [&str; 4] = ["auth", "acl", "tagging", "location"];
 
 /// Keywords, the packages that come with Rust, and what the new one is built with.
 #[rustfmt::skip]
@@ -264,7 +264,7 @@ fn configuration(template: &Template) -> String {
         name => format!("  - use: {name}\n"),
     };
     let account = template.account;
-    let usual = ["auth", "acl", "location"];
+    let usual = BESIDE;
     let steps: String = match template.first {
         true => [NAME].iter().chain(&usual).map(|name| step(name)).collect(),
         false => usual.iter().chain(&[NAME]).map(|name| step(name)).collect(),
@@ -287,6 +287,7 @@ accounts:
 {account}plugins:
   auth: {{source: "builtin:auth", grants: [identity, clock]}}
   acl: {{source: "builtin:acl", grants: [documents, directory, placement]}}
+  tagging: {{source: "builtin:tagging", grants: [documents]}}
   location: {{source: "builtin:location"}}
   {NAME}:
     source: file:{NAME}.wasm{grants}
@@ -321,7 +322,7 @@ mod tests {
             let error = check(name, Kind::Authorizer).expect_err(name).to_string();
             assert!(error.contains(reason), "{name}: {error}");
         }
-        for name in ["a", "a1", "only-tables", "vote", "cors", "tagging"] {
+        for name in ["a", "a1", "only-tables", "vote", "cors", "policy"] {
             check(name, Kind::Authorizer).expect(name);
         }
         for name in ["cors", "tagging", "uploads", "delete", "prefix"] {
