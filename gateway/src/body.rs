@@ -134,7 +134,7 @@ impl RequestBody {
     async fn content(&mut self) -> Result<Option<Frame<Bytes>>> {
         loop {
             if let Some(file) = &mut self.file
-                && let Some(bytes) = file.next()?
+                && let Some(bytes) = file.content()?
             {
                 return Ok(Some(Frame::data(bytes)));
             }

@@ -133,7 +133,7 @@ impl File {
     }
 
     /// The next piece of the file, or nothing where more of the body must come.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub fn content(&mut self) -> Result<Option<Bytes>, Error> {
         while let Some(event) = self.parts.next()? {
             match event {
                 Event::Content(bytes) if self.ended_at.is_none() => return Ok(Some(bytes)),

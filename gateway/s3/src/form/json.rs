@@ -108,16 +108,12 @@ impl Reader<'_> {
         }
         // What is a number to Rust is one to JSON, but for how it may begin and end.
         let digits = number.strip_prefix('-').unwrap_or(&number);
-        let leads = digits.starts_with('0')
-            && digits
-                .bytes()
-                .nth(1)
-                .is_some_and(|byte| byte.is_ascii_digit());
-        let begins = digits
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_digit());
-        let valid = begins && !leads && !digits.ends_with('.') && number.parse::<f64>().is_ok();
+        let begins = match digits.as_bytes() {
+            [b'0', b'0'..=b'9', ..] => false,
+            [b'0'..=b'9', ..] => true,
+            _ => false,
+        };
+        let valid = begins && !digits.ends_with('.') && number.parse::<f64>().is_ok();
         valid.then_some(Json::Number(number))
     }
 

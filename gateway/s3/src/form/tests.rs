@@ -58,7 +58,7 @@ fn read(pieces: &[&[u8]]) -> Read {
                 }
             };
             if let Progress::File(_, file) = &mut progress {
-                while let Some(bytes) = file.next()? {
+                while let Some(bytes) = file.content()? {
                     content.extend_from_slice(&bytes);
                 }
             }
