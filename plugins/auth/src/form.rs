@@ -20,7 +20,7 @@ pub(crate) struct Form {
 
 #[derive(Debug)]
 pub(crate) enum Signed {
-    V4(Claim),
+    V4(Box<Claim>),
     V2 {
         access_key_id: String,
         signature: String,
@@ -41,12 +41,12 @@ impl Form {
         let signed = match (is_v4, is_v2) {
             (false, false) => return Ok(None),
             (true, true) => return Err(claim::ambiguous().argument("signature", "")),
-            (true, false) => Signed::V4(Claim::from_form(
-                algorithm.ok_or_else(|| missing("x-amz-algorithm"))?,
+            (true, false) => Signed::V4(Box::new(Claim::from_form(
+                &algorithm.ok_or_else(|| missing("x-amz-algorithm"))?,
                 &credential.ok_or_else(|| missing("x-amz-credential"))?,
                 signature.ok_or_else(|| missing("x-amz-signature"))?,
                 field("x-amz-date").ok_or_else(|| missing("x-amz-date"))?,
-            )?),
+            )?)),
             (false, true) if accepted == v2::Accepted::Off => return Err(claim::unsupported()),
             (false, true) => Signed::V2 {
                 access_key_id: access_key_id.ok_or_else(|| missing("AWSAccessKeyId"))?,
@@ -63,14 +63,14 @@ impl Form {
 
 impl Claim {
     fn from_form(
-        algorithm: String,
+        algorithm: &str,
         credential: &str,
         signature: String,
         timestamp: String,
     ) -> Result<Self, Denial> {
         if algorithm != claim::ALGORITHM {
             return Err(deny(InvalidArgument)
-                .argument("X-Amz-Algorithm", &algorithm)
+                .argument("X-Amz-Algorithm", algorithm)
                 .because("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }
         let credential = Credential::parse(credential).map_err(claim::malformed_credential)?;

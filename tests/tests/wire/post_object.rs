@@ -594,3 +594,45 @@ fn a_client_that_waits_is_asked_for_its_form() {
         .unwrap()
         .refused(400, "RequestIsNotMultiPartContent");
 }
+
+#[test]
+fn a_form_makes_a_version_where_versions_are_kept() {
+    let server = Server::shared();
+    let (path, all) = bucket(&server, "form-versions");
+    let form = Form::of("user/k").signed(&ROOT, &all);
+    let post = |content: &str| server.send(&form.clone().file("f", content).post(&path));
+    assert_eq!(post("null").expect(204).header("x-amz-version-id"), None);
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    let enable = Request::put("/form-versions?versioning", enabled).with_md5();
+    server.send(&enable.signed(&ROOT)).expect(200);
+    let first = post("first").expect(204);
+    let first = first.header("x-amz-version-id").unwrap();
+    let second = post("second").expect(204);
+    let second = second.header("x-amz-version-id").unwrap();
+    assert_ne!(first, second);
+    for (version, content) in [("null", "null"), (first, "first"), (second, "second")] {
+        let path = format!("/form-versions/user/k?versionId={version}");
+        assert_eq!(stored(&server, &path).as_deref(), Some(content));
+    }
+}
+
+#[test]
+fn a_page_of_another_origin_is_told_what_became_of_its_form() {
+    let server = Server::shared();
+    let (path, all) = bucket(&server, "form-origins");
+    let rules = "<CORSConfiguration><CORSRule><AllowedOrigin>http://page</AllowedOrigin>\
+                 <AllowedMethod>POST</AllowedMethod></CORSRule></CORSConfiguration>";
+    let rules = Request::put("/form-origins?cors", rules).with_md5();
+    server.send(&rules.signed(&ROOT)).expect(200);
+    let send = |form: Form| server.send(&form.post(&path).header("origin", "http://page"));
+    let allowed =
+        |reply: Reply| drop(reply.expect_header("access-control-allow-origin", "http://page"));
+    let form = Form::of("user/k").signed(&ROOT, &all);
+    allowed(send(form.clone().file("f", "content")).expect(204));
+    // Also where nobody got to the fields, or to the file.
+    allowed(send(form.clone()).refused(400, "IncorrectNumberOfFilesInPostRequest"));
+    allowed(
+        send(form.with("x-amz-signature", "x").file("f", "content"))
+            .refused(403, "SignatureDoesNotMatch"),
+    );
+}

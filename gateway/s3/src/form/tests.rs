@@ -8,6 +8,9 @@ use super::*;
 use crate::operation::{Action, Operation};
 use crate::payload::{ContentSha256, Payload};
 
+/// What a form should be read as: its fields, and what is in its file.
+type Expected<'a> = Result<(&'a [(&'a str, &'a str)], &'a str), Code>;
+
 /// What became of a form: its fields, and what was in its file.
 type Read = Result<(Vec<(String, String)>, Vec<u8>), Code>;
 
@@ -76,7 +79,7 @@ fn read(pieces: &[&[u8]]) -> Read {
 }
 
 /// However the body is cut, the same comes out of it.
-fn check(body: &str, expected: Result<(&[(&str, &str)], &str), Code>) {
+fn check(body: &str, expected: Expected<'_>) {
     let expected: Read = expected.map(|(fields, content)| {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         (
