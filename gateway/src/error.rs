@@ -41,27 +41,42 @@ impl Error {
     /// Adds what the request says of the thing that is missing or in the way,
     /// where the one who refused did not know it.
     pub(crate) fn about(self, head: &Head) -> Self {
-        let Self { answer, cause } = self;
-        let (member, value) = match answer.code() {
+        let bucket = || head.target.bucket().map(ToString::to_string);
+        let key = || head.target.key().map(ToString::to_string);
+        let upload = || head.query.get("uploadId").map(str::to_owned);
+        let members = match self.answer.code() {
             Some(
                 Code::NoSuchBucket
                 | Code::BucketNotEmpty
                 | Code::BucketAlreadyExists
-                | Code::BucketAlreadyOwnedByYou,
-            ) => ("BucketName", head.target.bucket().map(ToString::to_string)),
-            Some(Code::NoSuchKey) => ("Key", head.target.key().map(ToString::to_string)),
-            Some(Code::NoSuchUpload | Code::InvalidPart) => {
-                ("UploadId", head.query.get("uploadId").map(str::to_owned))
+                | Code::BucketAlreadyOwnedByYou
+                | Code::QuotaExceeded,
+            ) => vec![("BucketName", bucket())],
+            Some(Code::NoSuchKey) => vec![("Key", key())],
+            Some(Code::NoSuchVersion) => vec![
+                ("Key", key()),
+                ("VersionId", head.version.map(|version| version.to_string())),
+            ],
+            Some(Code::NoSuchUpload | Code::InvalidPart | Code::InvalidPartOrder) => {
+                vec![("UploadId", upload())]
             }
-            Some(Code::PreconditionFailed) => ("Condition", write_condition(head)),
-            _ => return Self { answer, cause },
+            Some(Code::PreconditionFailed) => vec![("Condition", write_condition(head))],
+            Some(Code::ConditionalRequestConflict) => {
+                vec![("Condition", write_condition(head)), ("Key", key())]
+            }
+            _ => Vec::new(),
         };
-        let known = answer.members().any(|(name, _)| name == member);
-        let answer = match value {
-            Some(value) if !known => answer.with(member, value),
-            _ => answer,
-        };
-        Self { answer, cause }
+        let mut answer = self.answer;
+        for (member, value) in members {
+            let known = answer.members().any(|(name, _)| name == member);
+            if let (false, Some(value)) = (known, value) {
+                answer = answer.with(member, value);
+            }
+        }
+        Self {
+            answer,
+            cause: self.cause,
+        }
     }
 }
 

@@ -139,7 +139,7 @@ impl Verifier {
         if let Some(expected) = length_expected
             && expected != length
         {
-            return Err(Code::IncompleteBody.into());
+            return Err(incomplete(expected, length));
         }
         if length < length_min {
             return Err(too_small(length, length_min));
@@ -186,8 +186,10 @@ impl Content {
     fn announce(&self, length: u64) -> Result<(), Error> {
         let length = self.length.saturating_add(length);
         match self.length_expected {
-            Some(expected) if length > expected => Err(Error::new(Code::IncompleteBody)
-                .because("The body is longer than the request says.")),
+            Some(expected) if length > expected => {
+                Err(incomplete(expected, length)
+                    .because("The body is longer than the request says."))
+            }
             _ if length > self.length_max => Err(too_large(length, self.length_max)),
             _ => Ok(()),
         }
@@ -209,6 +211,12 @@ impl Content {
     }
 }
 
+fn incomplete(expected: u64, provided: u64) -> Error {
+    Error::new(Code::IncompleteBody)
+        .with("NumberBytesExpected", expected.to_string())
+        .with("NumberBytesProvided", provided.to_string())
+}
+
 fn compare(algorithm: Algorithm, expected: &str, computed: &str) -> Result<(), Error> {
     if !algorithm.is_value(expected) {
         let name = algorithm.header();
@@ -217,9 +225,12 @@ fn compare(algorithm: Algorithm, expected: &str, computed: &str) -> Result<(), E
     }
     if expected != computed {
         let name = algorithm.name();
-        return Err(Error::new(Code::BadDigest).because(format!(
-            "The {name} you specified did not match the calculated checksum."
-        )));
+        return Err(Error::new(Code::BadDigest)
+            .because(format!(
+                "The {name} you specified did not match the calculated checksum."
+            ))
+            .with("ExpectedDigest", expected)
+            .with("CalculatedDigest", computed));
     }
     Ok(())
 }

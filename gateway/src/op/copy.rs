@@ -94,3 +94,76 @@ pub(super) async fn digest(
     }
     Ok((algorithm, hasher.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    use storage::memory::Memory;
+    use storage::{
+        BucketName, Documents, Geometry, NewBucket, NewObject, NewPlacement, ObjectKey,
+        Precondition, Versioning,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_copy_has_at_most_5_gib() {
+        assert!(check_length(5 << 30).is_ok());
+        let error = check_length((5 << 30) + 1).unwrap_err();
+        assert_eq!(error.answer.code(), Some(Code::InvalidRequest));
+    }
+
+    #[tokio::test]
+    async fn bytes_are_read_and_written_anew_where_the_geometry_is_another() {
+        let store = Memory::new();
+        let bucket = async |name: &str, data, parity| {
+            let bucket = NewBucket {
+                name: BucketName::parse(name).unwrap(),
+                owner: "root".into(),
+                documents: Documents::default(),
+                versioning: Versioning::Never,
+                placement: NewPlacement {
+                    geometry: Some(Geometry { data, parity }),
+                    ..NewPlacement::default()
+                },
+            };
+            store.create_bucket(bucket).await.unwrap()
+        };
+        let (source, same, other) = (
+            bucket("source", 4, 2).await,
+            bucket("same", 4, 2).await,
+            bucket("other", 2, 1).await,
+        );
+        let body: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut sink = store.stage(&source, None).await.unwrap();
+        sink.write(body.clone().into()).await.unwrap();
+        let staged = sink.finish().await.unwrap();
+        let named = |etag: &str| NewObject {
+            key: ObjectKey::parse("key").unwrap(),
+            owner: "root".into(),
+            etag: etag.to_owned(),
+            metadata: Metadata::new(),
+            documents: Documents::default(),
+        };
+        let put = store.put(&source, named("e"), staged, Precondition::None);
+        let object = put.await.unwrap();
+
+        assert!(store.share(&object, &same).await.unwrap().is_some());
+        assert!(store.share(&object, &other).await.unwrap().is_none());
+        let (range, algorithm) = (1000..body.len() as u64, Some(Algorithm::Crc32));
+        let copied = transfer(&store, &object, range, &other, algorithm);
+        let copied = copied.await.unwrap();
+        let expected = &body[1000..];
+        assert_eq!(copied.etag, s3::encode::hex(&Md5::digest(expected)));
+        let mut hasher = Hasher::new(Algorithm::Crc32);
+        hasher.update(expected);
+        assert_eq!(copied.checksum, Some((Algorithm::Crc32, hasher.finish())));
+        let put = store.put(&other, named("f"), copied.staged, Precondition::None);
+        let object = put.await.unwrap();
+        let mut stream = store.read(&object, 0..object.size).await.unwrap();
+        let mut read = Vec::new();
+        while let Some(bytes) = stream.next().await {
+            read.extend_from_slice(&bytes.unwrap());
+        }
+        assert!(read == expected, "the bytes are others");
+    }
+}

@@ -163,7 +163,8 @@ fn a_list_of_parts_must_fit_what_was_uploaded() {
 
     upload
         .complete(&[two.clone(), one.clone()])
-        .refused(400, "InvalidPartOrder");
+        .refused(400, "InvalidPartOrder")
+        .expect_element("UploadId", &upload.id);
     upload
         .complete(&[one.clone(), one.clone()])
         .refused(400, "InvalidPartOrder");
@@ -686,4 +687,27 @@ fn an_upload_that_nobody_finishes_expires() {
     upload.server.send(&delete).expect(204);
     let metrics = upload.server.ask_admin(&Request::get("/metrics"));
     assert!(metrics.text().contains("sluice_uploads_expired_total 1"));
+}
+
+#[test]
+fn an_upload_is_read_at_once_and_may_be_empty() {
+    let upload = Upload::begin("mp-at-once");
+    let (number, etag) = upload.part(1, b"");
+    // Some clients leave the quotes out.
+    let bare = etag.trim_matches('"').to_owned();
+    upload.complete(&[(number, bare)]).expect(200);
+    assert_eq!(
+        upload.server.content(&upload.path).as_deref(),
+        Some(&b""[..])
+    );
+    for round in 0..20 {
+        let upload = Upload::begin_in(upload.server.clone(), "mp-at-once", &[]);
+        let body = format!("{round}");
+        let one = upload.part(1, body.as_bytes());
+        upload.complete(&[one]).expect(200);
+        let copy = Request::put("/mp-at-once/copy", "").header("x-amz-copy-source", &upload.path);
+        upload.server.send(&copy.signed(&ROOT)).expect(200);
+        let copied = upload.server.content("/mp-at-once/copy");
+        assert_eq!(copied.as_deref(), Some(body.as_bytes()));
+    }
 }
