@@ -7,6 +7,8 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
@@ -393,6 +395,84 @@ fn a_captured_request_is_decided_as_of_its_time() {
         assert!(good, "{said}");
         check(&said, expected);
     }
+}
+
+#[test]
+fn a_form_is_kept_by_its_fields_and_decided_on_again() {
+    let folder = folder(&[("a.yaml", &[ACL]), ("strict.yaml", &[NETWORKS, ACL])]);
+    let gateway = start(folder.path(), "a.yaml");
+    let field = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    // {"expiration": "2100-01-01T00:00:00Z", "conditions": []}
+    let policy = "eyJleHBpcmF0aW9uIjogIjIxMDAtMDEtMDFUMDA6MDA6MDBaIiwgImNvbmRpdGlvbnMiOiBbXX0=";
+    let body = [
+        field("key", "user/${filename}"),
+        field("policy", policy),
+        field("AWSAccessKeyId", "AKIABOB"),
+        field("signature", "geheim"),
+        field("file", "content"),
+        "--b--\r\n".to_owned(),
+    ]
+    .concat();
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /photos HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\
+         content-type: multipart/form-data; boundary=b\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.contains("SignatureDoesNotMatch"), "{reply}");
+    let id = request_id(&reply);
+
+    let json = [
+        "explain",
+        id,
+        "--admin",
+        gateway.admin(),
+        "--format",
+        "json",
+    ];
+    let (_, json) = sluice(folder.path(), &json);
+    let record: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(record["operation"], "PostObject");
+    let kept = serde_json::json!([
+        ["key", "user/"],
+        ["policy", policy],
+        ["awsaccesskeyid", "AKIABOB"],
+        ["signature", "REDACTED"],
+    ]);
+    assert_eq!(record["form"], kept);
+    gateway.stop();
+
+    let args = [
+        "replay",
+        "--decisions",
+        "data/decisions.jsonl",
+        "--config",
+        "strict.yaml",
+    ];
+    let replayed = output(folder.path(), &args);
+    let said = String::from_utf8([replayed.stdout, replayed.stderr].concat()).unwrap();
+    assert!(!said.contains("not understood"), "{said}");
+
+    // The same, described by somebody who asks what would be.
+    let described = "method: POST\ntarget: /photos\nprincipal: bob\nbucket: {owner: bob}\n\
+                     form: {key: a, acl: public-read}\n";
+    fs::write(folder.path().join("form.yaml"), described).unwrap();
+    let args = ["explain", "--request", "form.yaml", "--config", "a.yaml"];
+    let (_, said) = sluice(folder.path(), &args);
+    check(
+        &said,
+        &[
+            "PostObject by bob",
+            "authorize PutObject photos/a",
+            "authorize PutObjectAcl photos/a",
+        ],
+    );
 }
 
 #[test]

@@ -636,3 +636,27 @@ fn a_page_of_another_origin_is_told_what_became_of_its_form() {
             .refused(403, "SignatureDoesNotMatch"),
     );
 }
+
+#[test]
+fn the_tags_of_a_form_are_those_of_its_object() {
+    let server = Server::shared();
+    let (path, all) = bucket(&server, "form-tags");
+    let all = all + r#", ["starts-with", "$tagging", ""]"#;
+    let tags = |tags: &str| {
+        let tagging = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+        let form = Form::of("user/k")
+            .field("tagging", &tagging)
+            .signed(&ROOT, &all);
+        server.send(&form.file("f", "content").post(&path))
+    };
+    let tag = |key: &str, value: &str| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+    tags(&(tag("a b", "c=d+e@f") + &tag("team", ""))).expect(204);
+    let kept = server
+        .send(&Request::get("/form-tags/user/k?tagging").signed(&ROOT))
+        .expect(200);
+    assert_eq!(kept.elements("Key"), ["a b", "team"]);
+    assert_eq!(kept.elements("Value"), ["c=d+e@f", ""]);
+    tags(&tag("aws:a", "b")).refused(400, "InvalidTag");
+    tags(&(tag("a", "b") + &tag("a", "c"))).refused(400, "InvalidArgument");
+    tags("<Other/>").refused(400, "MalformedXML");
+}
