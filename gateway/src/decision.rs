@@ -41,9 +41,12 @@ pub(crate) struct Record {
     pub(crate) query: String,
     /// As they were sent.
     pub(crate) headers: Vec<(String, String)>,
-    /// The fields of a form before its file.
+    /// The fields of a form, before its file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) form: Vec<(String, String)>,
+    /// What the body says of the bucket that is to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) creation: Option<Creation>,
     /// Of which headers, parameters and fields the value is not what was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) hidden: Vec<String>,
@@ -91,9 +94,23 @@ pub(crate) enum Requester {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Thing {
     pub(crate) owner: String,
+    /// What a bucket was made by, and its provisioning code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<String>,
     /// By `plugin/name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) documents: BTreeMap<String, Content>,
+}
+
+/// A bucket that is to be made, as the client's body says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Creation {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) location_constraint: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 /// What is in a document.

@@ -346,7 +346,11 @@ impl Play<'_> {
             name: name.clone(),
             owner: thing.owner,
             versioning: Versioning::Never,
-            placement: NewPlacement::default(),
+            placement: NewPlacement {
+                template: thing.template,
+                location: thing.location,
+                ..NewPlacement::default()
+            },
             documents,
         };
         Ok(Some(store.create_bucket(bucket).await?))

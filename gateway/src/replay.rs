@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use config::{Config, Grant};
-use host::{Call, Chain, Phase, Resource, Run, Said};
+use host::{Call, Chain, Creation, Phase, Resource, Run, Said};
 use s3::Operation;
 use serde::Serialize;
 
@@ -85,8 +85,9 @@ pub(crate) fn replay(
     }
     let one_by_one = record.operation == Operation::DeleteObjects.name();
     let mut run = chain.begin_as(Arc::clone(&restored.facts), restored.principal);
+    let creation = restored.creation;
     let again = if one_by_one {
-        let mut again = vec![prepared(&mut run, &restored.target, outside)];
+        let mut again = vec![prepared(&mut run, &restored.target, None, outside)];
         again.extend(
             restored
                 .accesses
@@ -103,7 +104,8 @@ pub(crate) fn replay(
             }
         }
         if whole.verdict == Verdict::Allowed {
-            whole = whole.then(prepared(&mut run, &restored.target, outside));
+            let prepared = prepared(&mut run, &restored.target, creation, outside);
+            whole = whole.then(prepared);
         }
         vec![whole]
     };
@@ -223,8 +225,17 @@ fn authorized(run: &mut Run, access: &Resource, outside: &Outside) -> Decided {
     Decided::last(run, result, outside)
 }
 
-fn prepared(run: &mut Run, target: &Resource, outside: &Outside) -> Decided {
-    let result = run.prepare(target).map(drop);
+fn prepared(
+    run: &mut Run,
+    target: &Resource,
+    creation: Option<Creation>,
+    outside: &Outside,
+) -> Decided {
+    let result = match creation {
+        Some(creation) => run.prepare_bucket(target, creation),
+        None => run.prepare(target),
+    };
+    let result = result.map(drop);
     Decided::last(run, result, outside)
 }
 

@@ -359,6 +359,11 @@ impl Run {
         &self.principal
     }
 
+    /// What is known of the bucket that is to be made.
+    pub fn creation(&self) -> Option<&Creation> {
+        self.creation.as_deref()
+    }
+
     /// What the plugins were asked so far, and what they said.
     pub fn trace(&self) -> &Trace {
         &self.trace

@@ -13,7 +13,7 @@ use crate::generation::Generation;
 
 use super::redact::Shown;
 use super::{
-    Access, Content, Journal, Moment, Outcome, Part, Record, Requester, Step, Thing, Vote,
+    Access, Content, Creation, Journal, Moment, Outcome, Part, Record, Requester, Step, Thing, Vote,
 };
 
 /// Documents of all buckets and objects of one record, in bytes.
@@ -101,6 +101,7 @@ impl Record {
             query: shown.query,
             headers: shown.headers,
             form: shown.form,
+            creation: run.creation().map(Creation::of),
             hidden: shown.hidden,
             domains: domains.to_vec(),
             source: facts.source,
@@ -112,6 +113,15 @@ impl Record {
             missing: keeper.missing,
             steps: steps(run, config),
             moments: moments(run),
+        }
+    }
+}
+
+impl Creation {
+    fn of(creation: &host::Creation) -> Self {
+        Self {
+            location_constraint: creation.location_constraint.clone(),
+            tags: creation.tags.clone(),
         }
     }
 }
@@ -159,6 +169,8 @@ impl Keeper {
             let documents = self.documents(&bucket.documents, name);
             let thing = Thing {
                 owner: bucket.owner.clone(),
+                template: bucket.placement.template.clone(),
+                location: bucket.placement.location.clone(),
                 documents,
             };
             self.buckets.insert(name.to_owned(), thing);
@@ -170,6 +182,7 @@ impl Keeper {
         Some(Thing {
             owner: object.owner.clone(),
             documents: self.documents(&object.documents, object.key.as_str()),
+            ..Thing::default()
         })
     }
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use host::{Account, Directory, Facts, Principal, Resource};
+use host::{Account, Creation, Directory, Facts, Principal, Resource};
 use http::{HeaderName, HeaderValue, Request};
 use s3::{Action, Form, Head, SubResource};
 use storage::{
-    Bucket, BucketName, Documents, Locator, Metadata, Object, ObjectKey, Timestamp, VersionId,
-    Versioning,
+    Bucket, BucketName, Documents, Geometry, Locator, Metadata, Object, ObjectKey, Placement,
+    Timestamp, VersionId, Versioning,
 };
 
 use super::{Record, Requester, Thing};
@@ -24,6 +24,8 @@ pub(crate) struct Restored {
     pub(crate) accesses: Vec<Resource>,
     /// What the operation itself addresses.
     pub(crate) target: Resource,
+    /// What the body says of the bucket that is to be made.
+    pub(crate) creation: Option<Creation>,
     pub(crate) time: Timestamp,
 }
 
@@ -88,6 +90,11 @@ impl Restored {
             is_known,
             accesses,
             target,
+            creation: record.creation.as_ref().map(|creation| Creation {
+                location_constraint: creation.location_constraint.clone(),
+                tags: creation.tags.clone(),
+                acl: None,
+            }),
             time: Timestamp(u64::try_from(record.time.as_millisecond()).unwrap_or_default()),
         })
     }
@@ -181,7 +188,11 @@ impl Thing {
             owner: self.owner.clone(),
             created: Timestamp(0),
             versioning: Versioning::Never,
-            placement: storage::Geometry { data: 4, parity: 2 }.into(),
+            placement: Placement {
+                template: self.template.clone(),
+                location: self.location.clone(),
+                ..Geometry { data: 4, parity: 2 }.into()
+            },
             documents: self.documents()?,
         }))
     }
@@ -212,5 +223,95 @@ impl Thing {
                 Ok((name.clone(), content))
             })
             .collect::<Result<Documents, String>>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Directory for Nobody {
+        fn credential(&self, _: &str) -> Option<host::Credential> {
+            None
+        }
+
+        fn by_id(&self, _: &str) -> Option<Arc<Account>> {
+            None
+        }
+
+        fn by_email(&self, _: &str) -> Option<Arc<Account>> {
+            None
+        }
+    }
+
+    /// A record of a request to the bucket `photos`, which was made by a template.
+    fn restored(method: &str, operation: &str, more: Value) -> Restored {
+        let mut record = json!({
+            "time": "2026-01-31T12:00:00Z",
+            "request_id": "1",
+            "generation": 1,
+            "denied": false,
+            "status": 200,
+            "operation": operation,
+            "method": method,
+            "path": "/photos",
+            "query": "",
+            "headers": [["host", "localhost"], ["content-type", "multipart/form-data; boundary=b"]],
+            "source": "192.0.2.7",
+            "secure": true,
+            "principal": "anonymous",
+            "buckets": {"photos": {"owner": "alice", "template": "gold", "location": "eu"}},
+            "accesses": [],
+            "steps": [],
+            "moments": [],
+        });
+        for (name, value) in more.as_object().unwrap() {
+            record[name] = value.clone();
+        }
+        let record: Record = serde_json::from_value(record).unwrap();
+        // What is read back is what was written.
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+        Restored::of(&record, &Nobody, &[]).unwrap()
+    }
+
+    #[test]
+    fn a_form_is_a_form_again() {
+        let form = json!({"form": [["key", "a/b.jpg"], ["acl", "public-read"]]});
+        let restored = restored("POST", "PostObject", form);
+        let head = &restored.facts.head;
+        assert_eq!(head.target.key().unwrap().as_str(), "a/b.jpg");
+        assert_eq!(head.header("x-amz-acl"), Some("public-read"));
+        let form = head.form.as_ref().unwrap();
+        assert_eq!(form.field("acl"), Some("public-read"));
+    }
+
+    #[test]
+    fn a_bucket_is_what_it_was_made_by() {
+        let restored = restored("HEAD", "HeadBucket", json!({}));
+        let placement = &restored.target.bucket.unwrap().placement;
+        assert_eq!(placement.template.as_deref(), Some("gold"));
+        assert_eq!(placement.location.as_deref(), Some("eu"));
+        assert_eq!(restored.creation, None);
+    }
+
+    #[test]
+    fn what_was_said_of_a_new_bucket_is_said_again() {
+        let said = json!({
+            "buckets": {},
+            "creation": {"location_constraint": "eu", "tags": [["team", "a"]]},
+        });
+        let restored = restored("PUT", "CreateBucket", said);
+        let expected = Creation {
+            location_constraint: Some("eu".to_owned()),
+            tags: vec![("team".to_owned(), "a".to_owned())],
+            acl: None,
+        };
+        assert_eq!(restored.creation, Some(expected));
     }
 }

@@ -9,7 +9,7 @@
 //! source: 203.0.113.7
 //! secure: true
 //! time: 2026-01-31T12:00:00Z            # what plugins see as now
-//! bucket: {owner: alice, documents: {acl/acl: "…"}}   # or `missing`
+//! bucket: {owner: alice, template: gold, documents: {acl/acl: "…"}}   # or `missing`
 //! object: missing
 //! ```
 //!
@@ -157,7 +157,7 @@ principal: alice
 source: 203.0.113.7
 secure: true
 time: 2026-01-31T12:00:00Z
-bucket: {owner: bob, documents: {acl/acl: text, other/raw: {base64: /w==}}}
+bucket: {owner: bob, template: gold, documents: {acl/acl: text, other/raw: {base64: /w==}}}
 object: missing
 ";
         let situation = read(text).unwrap();
@@ -171,6 +171,7 @@ object: missing
         let Some(Described::There(bucket)) = situation.bucket else {
             panic!("there is a bucket");
         };
+        assert_eq!(bucket.template.as_deref(), Some("gold"));
         let documents = bucket.documents().unwrap();
         assert_eq!(documents.get("acl/acl").unwrap(), "text");
         assert_eq!(documents.get("other/raw").unwrap().as_ref(), [0xff]);

@@ -28,7 +28,8 @@
 //!     bucket_template: gold                    # what the bucket was made by
 //!     bucket_location: eu-gold                 # its provisioning code
 //!     documents: {bucket: {name: text}, object: {name: text}, source: {name: text}}
-//!     form: {key: value}                       # of PostObject, before its file
+//!     form: {key: a, acl: private}             # of PostObject, before its file; what says the
+//!                                              # same as a header counts as that header
 //!     creation: {location_constraint: eu-gold, tags: {name: value}, acl: private}
 //!                                              # what CreateBucket is about to make
 //!     status: 404                              # of the response, for `respond`
@@ -570,6 +571,9 @@ impl Case {
         request.bucket_template.clone_from(&self.bucket_template);
         request.bucket_location.clone_from(&self.bucket_location);
         request.form.clone_from(&self.form);
+        if let (Operation::PostObject, Some(key)) = (self.operation, self.form.get("key")) {
+            request.key = Some(key.clone());
+        }
         request.creation = NewBucket {
             location_constraint: self.creation.location_constraint.clone(),
             tags: self.creation.tags.clone().into_iter().collect(),
@@ -945,6 +949,54 @@ cases:
         assert_eq!(answered.unwrap().status, 204);
         let failed = request.services.fetch("opa", &http::Call::post("/b", ""));
         assert_eq!(failed, Err(Failure::TooLarge));
+    }
+
+    #[test]
+    fn what_else_a_plugin_does_is_expected_beside_its_answer() {
+        let expected = |text: &str| {
+            let table = format!(
+                "cases: [{{name: a, phase: prepare, request: PUT /b, operation: CreateBucket, expect: {text}}}]"
+            );
+            parse(&table).map(|cases| cases[0].expect.clone())
+        };
+        let plan = Plan::new("gold", "eu")
+            .geometry(4, 2)
+            .tag("b", "2")
+            .tag("a", "1");
+        let changed = |plan: Option<&Plan>, ownership| {
+            Outcome::Prepared(Changed {
+                plan: plan.cloned(),
+                ownership,
+                ..Changed::only(Ok(()))
+            })
+        };
+        let nothing = changed(None, Ownership::Requester);
+        let planned = changed(Some(&plan), Ownership::Requester);
+        let given = changed(None, Ownership::BucketOwner);
+        let gold =
+            "{plan: {template: gold, location: eu, geometry: [4, 2], tags: {a: '1', b: '2'}}}";
+        for (text, met, not_met) in [
+            ("nothing", &nothing, [&planned, &given]),
+            ("{metered: {}}", &nothing, [&planned, &given]),
+            (gold, &planned, [&nothing, &given]),
+            ("{ownership: bucket_owner}", &given, [&nothing, &planned]),
+        ] {
+            let expected = expected(text).unwrap();
+            assert!(expected.is_met_by(met), "{text}: {met}");
+            for other in not_met {
+                assert!(!expected.is_met_by(other), "{text}: {other}");
+            }
+        }
+        let denied = Outcome::Prepared(Changed::only(Err(Denial::new(crate::Code::AccessDenied))));
+        assert!(!expected("{metered: {}}").unwrap().is_met_by(&denied));
+        for wrong in [
+            "{plan: {template: gold}}",
+            "{ownership: nobody}",
+            "{metered: 1}",
+            "{plam: {}}",
+        ] {
+            assert!(expected(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub(crate) mod request {
             .filter(|(have, _)| have == name)
             .map(|(_, value)| value)
             .collect();
-        (!values.is_empty()).then(|| values.join(","))
+        let sent = (!values.is_empty()).then(|| values.join(","));
+        scene(|scene| scene.request.form_header(name)).or(sent)
     }
 
     pub(crate) fn headers() -> Vec<(String, String)> {
