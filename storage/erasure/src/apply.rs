@@ -118,7 +118,9 @@ fn put_version(bucket: &BucketName, version: &Version, view: &mut View<'_>) -> R
     match version {
         Version::Object(object) => view.put(Space::Current, name, encode_summary(object)),
         Version::Marker(_) => {
-            view.remove(Space::Current, name);
+            if current.is_some() {
+                view.remove(Space::Current, name);
+            }
             view.put(
                 Space::Past,
                 keys::past(bucket, key, id),
