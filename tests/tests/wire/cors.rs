@@ -269,6 +269,32 @@ fn responses_and_errors_say_which_page_may_read_them() {
 }
 
 #[test]
+fn a_request_that_was_refused_before_anything_was_read_says_so_as_well() {
+    let server = Server::shared();
+    let bucket = bucket(&server, "cors-early");
+    let object = format!("{bucket}/key");
+    let granted = |request: Request, status: u16, code: &str| {
+        server
+            .send(&request)
+            .refused(status, code)
+            .expect_header("access-control-allow-origin", APP);
+    };
+    let asking = || Request::get(&object).header("origin", APP);
+    granted(asking().expired(&ROOT), 403, "AccessDenied");
+    granted(
+        asking().signed(&sluice_tests::NOBODY),
+        403,
+        "InvalidAccessKeyId",
+    );
+    // What the copy would read is in a bucket that is not there.
+    let copy = Request::put(&object, "")
+        .header("origin", APP)
+        .header("x-amz-copy-source", "cors-nowhere/key");
+    let copy = copy.header("access-control-request-method", "GET");
+    granted(copy.signed(&ROOT), 404, "NoSuchBucket");
+}
+
+#[test]
 fn what_no_browser_asks_across_origins_is_left_alone() {
     let server = Server::shared();
     let bucket = bucket(&server, "cors-plain");

@@ -33,6 +33,15 @@ pub(super) struct Question {
     /// The account that owns the object; without one, there is no such object
     #[arg(long, value_name = "ID")]
     object_owner: Option<String>,
+    /// The template that the bucket was made by
+    #[arg(long, value_name = "NAME")]
+    bucket_template: Option<String>,
+    /// The provisioning code that the bucket was made with
+    #[arg(long, value_name = "CODE")]
+    bucket_location: Option<String>,
+    /// What the body of a CreateBucket says, as LocationConstraint
+    #[arg(long, value_name = "CODE")]
+    location_constraint: Option<String>,
     /// The settings of the plugin, as YAML or JSON: '{key: team}'
     #[arg(long, value_name = "YAML")]
     settings: Option<String>,
@@ -154,6 +163,9 @@ impl Question {
             "directory": directory,
             "bucket_owner": self.bucket_owner,
             "object_owner": self.object_owner,
+            "bucket_template": self.bucket_template,
+            "bucket_location": self.bucket_location,
+            "creation": {"location_constraint": self.location_constraint},
             "settings": settings,
             "secrets": secrets,
             "now": self.now.unwrap_or_else(now),

@@ -1,5 +1,6 @@
 //! `sluice plugin run`: one request, put to one plugin.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -38,6 +39,9 @@ struct Told {
     micros: u64,
     host_calls: u64,
     memory: usize,
+    /// By subject.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metered: BTreeMap<String, u64>,
     log: Vec<Line>,
 }
 
@@ -69,6 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Came> {
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             host_calls: effort.host_calls,
             memory: effort.memory,
+            metered: effort.metered,
             log: effort
                 .lines
                 .into_iter()
@@ -113,6 +118,14 @@ fn text(told: &[Told]) -> String {
         ]);
     }
     let mut text = table.render(0);
+    for (one, (subject, count)) in told
+        .iter()
+        .flat_map(|one| one.metered.iter().map(move |metered| (one, metered)))
+    {
+        let said = format!("{}: meters {count} of {subject}", one.phase);
+        text.push_str(&Tone::Faint.of(said).styled());
+        text.push('\n');
+    }
     for (one, line) in told
         .iter()
         .flat_map(|one| one.log.iter().map(move |line| (one, line)))
