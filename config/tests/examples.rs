@@ -87,11 +87,22 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
             ("cors", &builtin("cors")),
             ("acl", &builtin("acl")),
             ("tagging", &builtin("tagging")),
+            ("request-payment", &builtin("request-payment")),
             ("location", &builtin("location")),
         ]
     );
     let chain: Vec<_> = config.chain.iter().map(|step| &step.plugin[..]).collect();
-    assert_eq!(chain, ["auth", "cors", "acl", "tagging", "location"]);
+    assert_eq!(
+        chain,
+        [
+            "auth",
+            "cors",
+            "acl",
+            "tagging",
+            "request-payment",
+            "location"
+        ]
+    );
 }
 
 /// The comments of the embedded configuration call its values the defaults.
@@ -456,6 +467,7 @@ accounts: [{{id: me}}]
             vec![
                 r#"{"max_skew_s":900,"regions":["eu-central-1"]}"#,
                 r#"{"when_unset":"error"}"#,
+                "{}",
                 "{}",
                 "{}",
                 r#"{"response":"empty"}"#,

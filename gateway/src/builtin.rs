@@ -20,5 +20,9 @@ const COMPONENTS: &[(&str, &[u8])] = &[
         "location",
         include_bytes!("../../plugins/dist/location.wasm"),
     ),
+    (
+        "request-payment",
+        include_bytes!("../../plugins/dist/request-payment.wasm"),
+    ),
     ("tagging", include_bytes!("../../plugins/dist/tagging.wasm")),
 ];

@@ -286,6 +286,7 @@ impl Play<'_> {
                 object,
                 marker: None,
                 source: None,
+                source_bucket: None,
             });
         }
         Ok(())

@@ -8,7 +8,7 @@ pub mod documents {
     use crate::host::documents as host;
 
     /// One document of this plugin, where there is one. [`Scope::Source`] is the
-    /// object that a copy reads.
+    /// object that a copy reads, and [`Scope::SourceBucket`] the bucket of that.
     pub fn get(scope: Scope, name: &str) -> Option<Vec<u8>> {
         host::get(scope, name)
     }

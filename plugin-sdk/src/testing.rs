@@ -129,6 +129,8 @@ pub struct Documents {
     pub object: BTreeMap<String, Option<Vec<u8>>>,
     /// Of the object that a copy reads, by name. Nothing can be done to them.
     pub source: BTreeMap<String, Option<Vec<u8>>>,
+    /// Of the bucket that this is in, likewise.
+    pub source_bucket: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 /// What came of a phase that may say what becomes of what the request stores.
@@ -452,6 +454,7 @@ impl Documents {
             Scope::Bucket => &self.bucket,
             Scope::Object => &self.object,
             Scope::Source => &self.source,
+            Scope::SourceBucket => &self.source_bucket,
         }
     }
 
@@ -460,6 +463,7 @@ impl Documents {
             Scope::Bucket => &mut self.bucket,
             Scope::Object => &mut self.object,
             Scope::Source => &mut self.source,
+            Scope::SourceBucket => &mut self.source_bucket,
         };
         documents.insert(name.to_owned(), content);
     }

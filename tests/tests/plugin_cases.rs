@@ -36,6 +36,14 @@ fn the_location_answers_in_the_sandbox_as_it_does_natively() {
 }
 
 #[test]
+fn requests_are_paid_in_the_sandbox_as_they_are_natively() {
+    check(
+        "plugins/request-payment",
+        &[Grant::Documents, Grant::Metering],
+    );
+}
+
+#[test]
 fn tags_are_kept_in_the_sandbox_as_they_are_natively() {
     check("plugins/tagging", &[Grant::Documents]);
 }

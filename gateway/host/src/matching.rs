@@ -243,9 +243,10 @@ impl Occasion {
     fn documents(&self) -> impl Iterator<Item = &Documents> {
         let resource = self.resource.iter();
         resource.flat_map(|resource| {
-            let bucket = resource.bucket.iter().map(|bucket| &bucket.documents);
+            let buckets = resource.bucket.iter().chain(&resource.source_bucket);
             let objects = resource.object.iter().chain(&resource.source);
-            bucket.chain(objects.map(|object| &object.documents))
+            let buckets = buckets.map(|bucket| &bucket.documents);
+            buckets.chain(objects.map(|object| &object.documents))
         })
     }
 }

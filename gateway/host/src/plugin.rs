@@ -193,7 +193,7 @@ impl Manifest {
                 let scope = match own.scope {
                     types::Scope::Bucket => s3::Scope::Bucket,
                     types::Scope::Object => s3::Scope::Object,
-                    types::Scope::Source => {
+                    types::Scope::Source | types::Scope::SourceBucket => {
                         let reason = "nothing is a part of what a copy reads";
                         return Err(reason.to_owned());
                     }

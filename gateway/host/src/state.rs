@@ -46,6 +46,8 @@ pub struct Resource {
     pub marker: Option<Marker>,
     /// Of what a copy writes: the object that it reads.
     pub source: Option<Arc<Object>>,
+    /// The bucket that this is in.
+    pub source_bucket: Option<Arc<Bucket>>,
 }
 
 /// What plugins say of what the operation stores: the documents that they attach, to

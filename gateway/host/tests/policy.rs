@@ -498,6 +498,7 @@ fn each_key_is_matched_by_itself_and_a_response_by_the_request() {
         object: None,
         marker: None,
         source: None,
+        source_bucket: None,
     };
     let many = facts("POST", "/prod-a?delete");
     let mut run = chain.begin(many.clone());
@@ -569,6 +570,7 @@ fn what_is_watched_is_watched_within_other_operations_too() {
             object: None,
             marker: None,
             source: None,
+            source_bucket: None,
             access,
         };
         let by_interest = Guest::new()

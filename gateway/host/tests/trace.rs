@@ -264,6 +264,7 @@ fn delete(chain: &Arc<Chain>, request: &Arc<Facts>, keys: usize) -> Run {
             object: None,
             marker: None,
             source: None,
+            source_bucket: None,
         });
     }
     run

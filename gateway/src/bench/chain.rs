@@ -151,6 +151,7 @@ impl Decision {
                 object: Some(Arc::clone(&object)),
                 marker: None,
                 source: None,
+                source_bucket: None,
             })
             .collect();
         let facts = Facts {

@@ -68,6 +68,7 @@ impl Restored {
         {
             for resource in written {
                 resource.source.clone_from(&source.object);
+                resource.source_bucket.clone_from(&source.bucket);
             }
         }
         let addressed = |resource: &&Resource| {
@@ -176,6 +177,7 @@ fn resource(
         object,
         marker: None,
         source: None,
+        source_bucket: None,
     })
 }
 

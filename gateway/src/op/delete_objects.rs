@@ -87,6 +87,7 @@ async fn authorize(
         object,
         marker,
         source: None,
+        source_bucket: None,
     })?;
     Ok(version)
 }

@@ -41,6 +41,7 @@ pub(crate) async fn glimpse(head: &Head, store: &dyn Store) -> Option<Resource> 
         object: None,
         marker: None,
         source: None,
+        source_bucket: None,
     })
 }
 
@@ -72,6 +73,7 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
     {
         for resource in written {
             resource.source.clone_from(&source.object);
+            resource.source_bucket.clone_from(&source.bucket);
         }
     }
     let addressed = |resource: &&Resource| {
@@ -142,6 +144,7 @@ async fn resource(
         object,
         marker,
         source: None,
+        source_bucket: None,
     })
 }
 

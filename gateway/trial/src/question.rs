@@ -207,7 +207,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
     let copied = head.copy_source().map_err(Unaskable::Refused)?;
     let housed = (bucket.is_some() || documents.bucket.is_empty())
         && (object.is_some() || documents.object.is_empty())
-        && (copied.is_some() || documents.source.is_empty());
+        && (copied.is_some() || documents.source.is_empty() && documents.source_bucket.is_empty());
     if !housed {
         return Err(Unaskable::Homeless);
     }
@@ -219,26 +219,45 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
             version: head.version,
         },
         bucket: bucket.map(|(name, owner)| {
-            Arc::new(Bucket {
-                name: name.clone(),
-                id: 1,
-                owner,
-                created: Timestamp(0),
-                versioning: storage::Versioning::Never,
-                placement: Placement {
-                    template: request.bucket_template.clone(),
-                    location: request.bucket_location.clone(),
-                    ..storage::Geometry { data: 4, parity: 2 }.into()
-                },
-                documents: stored(&documents.bucket),
-            })
+            let placement = Placement {
+                template: request.bucket_template.clone(),
+                location: request.bucket_location.clone(),
+                ..PLACEMENT.into()
+            };
+            holding(name, owner, placement, stored(&documents.bucket))
         }),
         object: object.map(|(key, owner)| kept(key, owner, stored(&documents.object))),
         marker: None,
-        source: copied.map(|copied| {
+        source: copied.as_ref().map(|copied| {
             let owner = object_owner.clone().unwrap_or_default();
             kept(&copied.key, owner, stored(&documents.source))
         }),
+        source_bucket: copied.as_ref().map(|copied| {
+            let owner = bucket_owner.clone().unwrap_or_default();
+            let documents = stored(&documents.source_bucket);
+            holding(&copied.bucket, owner, PLACEMENT.into(), documents)
+        }),
+    })
+}
+
+/// The geometry of buckets, which no plugin can see.
+const PLACEMENT: storage::Geometry = storage::Geometry { data: 4, parity: 2 };
+
+/// A bucket of which a plugin can see no more than this.
+fn holding(
+    name: &BucketName,
+    owner: String,
+    placement: Placement,
+    documents: Documents,
+) -> Arc<Bucket> {
+    Arc::new(Bucket {
+        name: name.clone(),
+        id: 1,
+        owner,
+        created: Timestamp(0),
+        versioning: storage::Versioning::Never,
+        placement,
+        documents,
     })
 }
 

@@ -28,6 +28,7 @@
 //!     bucket_template: gold                    # what the bucket was made by
 //!     bucket_location: eu-gold                 # its provisioning code
 //!     documents: {bucket: {name: text}, object: {name: text}, source: {name: text}}
+//!                                              # and source_bucket, of which a copy reads
 //!     form: {key: a, acl: private}             # of PostObject, before its file; what says the
 //!                                              # same as a header counts as that header
 //!     creation: {location_constraint: eu-gold, tags: {name: value}, acl: private}
@@ -259,6 +260,9 @@ pub struct Texts {
     /// Of the object that a copy reads.
     #[serde(default)]
     pub source: BTreeMap<String, Option<String>>,
+    /// Of the bucket that this is in.
+    #[serde(default)]
+    pub source_bucket: BTreeMap<String, Option<String>>,
 }
 
 /// All that is right: what the plugin answers, and what else it does.
@@ -799,6 +803,7 @@ impl Texts {
             bucket: bytes(&self.bucket),
             object: bytes(&self.object),
             source: bytes(&self.source),
+            source_bucket: bytes(&self.source_bucket),
         }
     }
 }

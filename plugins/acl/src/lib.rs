@@ -272,7 +272,9 @@ fn attach(scope: Scope, acl: &Acl) {
 
 fn owner(scope: Scope, access: &Access) -> Result<String, Denial> {
     match scope {
-        Scope::Bucket => access.bucket_owner().ok_or_else(|| deny(NoSuchBucket)),
+        Scope::Bucket | Scope::SourceBucket => {
+            access.bucket_owner().ok_or_else(|| deny(NoSuchBucket))
+        }
         Scope::Object | Scope::Source => access.object_owner().ok_or_else(|| deny(NoSuchKey)),
     }
 }

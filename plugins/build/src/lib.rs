@@ -29,6 +29,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ("legal-notice", "tests/plugins/legal-notice"),
     ("location", "plugins/location"),
     ("rate-limit", "plugin-sdk/examples/rate-limit"),
+    ("request-payment", "plugins/request-payment"),
     ("require-tag", "plugin-sdk/examples/require-tag"),
     ("tagging", "plugins/tagging"),
     ("write-once", "plugin-sdk/examples/write-once"),

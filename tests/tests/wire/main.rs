@@ -20,6 +20,7 @@ mod objects;
 mod owners;
 mod plugins;
 mod post_object;
+mod request_payment;
 mod response_headers;
 mod routing;
 mod services;

@@ -28,7 +28,6 @@ fn a_known_sub_resource_that_nothing_serves_is_not_implemented() {
         "policyStatus",
         "publicAccessBlock",
         "replication",
-        "requestPayment",
         "website",
     ] {
         unserved("GET", &format!("/unserved?{name}"));

@@ -42,7 +42,7 @@ pub(crate) fn full_name(plugin: &str, name: &str) -> Result<String, Failure> {
 fn is_kept(operation: Operation, scope: Scope) -> bool {
     match scope {
         Scope::Bucket | Scope::Object if !Chain::NATIVE.contains(&operation) => true,
-        Scope::Source => false,
+        Scope::Source | Scope::SourceBucket => false,
         Scope::Bucket => operation == Operation::CreateBucket,
         Scope::Object => matches!(
             operation,
@@ -62,6 +62,7 @@ fn stored(call: &Call, scope: Scope) -> Option<&Documents> {
         Scope::Bucket => Some(&resource.bucket.as_ref()?.documents),
         Scope::Object => Some(&resource.object.as_ref()?.documents),
         Scope::Source => Some(&resource.source.as_ref()?.documents),
+        Scope::SourceBucket => Some(&resource.source_bucket.as_ref()?.documents),
     }
 }
 
@@ -70,7 +71,7 @@ fn written(call: &Call, scope: Scope) -> Option<&Written> {
     match scope {
         Scope::Bucket => Some(&call.overlay.bucket),
         Scope::Object => Some(&call.overlay.object),
-        Scope::Source => None,
+        Scope::Source | Scope::SourceBucket => None,
     }
 }
 
@@ -113,7 +114,9 @@ impl State {
             ));
         }
         match scope {
-            Scope::Source => Err(Failure::invalid("what a copy reads is only read")),
+            Scope::Source | Scope::SourceBucket => {
+                Err(Failure::invalid("what a copy reads is only read"))
+            }
             Scope::Bucket if resource.access.bucket.is_some() => Ok(&mut call.overlay.bucket),
             Scope::Object if resource.access.key.is_some() => Ok(&mut call.overlay.object),
             Scope::Bucket | Scope::Object => Err(Failure::invalid(

@@ -605,6 +605,7 @@ pub(crate) fn resource(facts: &Facts) -> Resource {
         object: None,
         marker: None,
         source: None,
+        source_bucket: None,
     }
 }
 
