@@ -1,8 +1,8 @@
 """What the client scripts share: where the server is, what to send, how to fail.
 
 A script gets its server from the environment (SLUICE_ENDPOINT,
-SLUICE_ACCESS_KEY, SLUICE_SECRET_KEY, SLUICE_REGION, SLUICE_CA for https),
-makes a bucket of its own, and removes it when all steps have passed. Each
+SLUICE_ACCESS_KEY, SLUICE_SECRET_KEY, SLUICE_REGION, SLUICE_CA for https, and
+SLUICE_OTHER_ACCESS_KEY, SLUICE_OTHER_SECRET_KEY of another account), makes a bucket of its own, and removes it when all steps have passed. Each
 step prints one line. The first step that is not as expected ends the script
 with a traceback and status 1.
 """
@@ -23,6 +23,11 @@ import urllib.request
 ENDPOINT = os.environ["SLUICE_ENDPOINT"]
 ACCESS_KEY = os.environ["SLUICE_ACCESS_KEY"]
 SECRET_KEY = os.environ["SLUICE_SECRET_KEY"]
+OTHER_ACCESS_KEY = os.environ["SLUICE_OTHER_ACCESS_KEY"]
+OTHER_SECRET_KEY = os.environ["SLUICE_OTHER_SECRET_KEY"]
+# How the server knows the account of these keys.
+OTHER_ID = "other"
+OTHER_EMAIL = "other@example.com"
 REGION = os.environ.get("SLUICE_REGION", "us-east-1")
 CA = os.environ.get("SLUICE_CA")
 HOST = urllib.parse.urlsplit(ENDPOINT).netloc

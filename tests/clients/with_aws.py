@@ -100,6 +100,65 @@ with folder() as home:
         lines = aws("s3", "ls", f"s3://{LISTED_BUCKET}", "--recursive").decode().splitlines()
         expect([line[31:] for line in lines], LISTED_KEYS, "ls")
 
+    with step("checksums of every kind, and attributes"):
+        for algorithm in ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]:
+            put = api("put-object", "--bucket", BUCKET, "--key", "summed", "--body", plain, "--checksum-algorithm", algorithm)
+            found = api("get-object-attributes", "--bucket", BUCKET, "--key", "summed", "--object-attributes", "ETag", "Checksum", "ObjectSize")
+            name = f"Checksum{algorithm}"
+            expect((found["Checksum"][name], found["ObjectSize"]), (put[name], len(data)), algorithm)
+
+    with step("versions: kept, listed, deleted and brought back"):
+        bucket = f"{BUCKET}-versions"
+        aws("s3", "mb", f"s3://{bucket}")
+        api("put-bucket-versioning", "--bucket", bucket, "--versioning-configuration", "Status=Enabled")
+        expect(api("get-bucket-versioning", "--bucket", bucket), {"Status": "Enabled"}, "status")
+        ids = [api("put-object", "--bucket", bucket, "--key", "k", "--body", write(f"{home}/body", body))["VersionId"] for body in [b"one", b"two"]]
+        marker = api("delete-object", "--bucket", bucket, "--key", "k")
+        expect(marker["DeleteMarker"], True, "a marker")
+        expect("(NoSuchKey)" in error("s3api", "get-object", "--bucket", bucket, "--key", "k", f"{home}/back"), True, "behind a marker")
+        found = api("list-object-versions", "--bucket", bucket)
+        expect([version["VersionId"] for version in found["Versions"]], ids[::-1], "versions")
+        expect([found["VersionId"] for found in found["DeleteMarkers"]], [marker["VersionId"]], "markers")
+        api("get-object", "--bucket", bucket, "--key", "k", "--version-id", ids[0], f"{home}/back")
+        expect(read(f"{home}/back"), b"one", "an old version")
+        api("delete-object", "--bucket", bucket, "--key", "k", "--version-id", marker["VersionId"])
+        aws("s3", "cp", f"s3://{bucket}/k", f"{home}/back")
+        expect(read(f"{home}/back"), b"two", "brought back")
+        expect("(BucketNotEmpty)" in error("s3", "rb", "--force", f"s3://{bucket}"), True, "a bucket with versions")
+        doomed = [{"Key": "k", "VersionId": found["VersionId"]} for kind in ["Versions", "DeleteMarkers"] for found in api("list-object-versions", "--bucket", bucket).get(kind, [])]
+        api("delete-objects", "--bucket", bucket, "--delete", json.dumps({"Objects": doomed}))
+        aws("s3", "rb", f"s3://{bucket}")
+
+    with step("rights"):
+        aws("s3", "cp", plain, f"s3://{BUCKET}/public", "--acl", "public-read")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[0], 200, "by everybody")
+        api("put-object-acl", "--bucket", BUCKET, "--key", "public", "--acl", "private")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[0], 403, "by nobody any more")
+        api("put-bucket-acl", "--bucket", BUCKET, "--grant-read", f"id={OTHER_ID}")
+        grants = api("get-bucket-acl", "--bucket", BUCKET)["Grants"]
+        expect([(grant["Grantee"]["ID"], grant["Permission"]) for grant in grants], [(OTHER_ID, "READ")], "grants")
+        api("put-bucket-acl", "--bucket", BUCKET, "--acl", "private")
+
+    with step("tags"):
+        api("put-bucket-tagging", "--bucket", BUCKET, "--tagging", "TagSet=[{Key=team,Value=storage}]")
+        expect(api("get-bucket-tagging", "--bucket", BUCKET)["TagSet"], [{"Key": "team", "Value": "storage"}], "of the bucket")
+        api("delete-bucket-tagging", "--bucket", BUCKET)
+        expect("(NoSuchTagSet)" in error("s3api", "get-bucket-tagging", "--bucket", BUCKET), True, "deleted")
+        api("put-object", "--bucket", BUCKET, "--key", "tagged", "--body", plain, "--tagging", "a=b&c=d")
+        expect(api("head-object", "--bucket", BUCKET, "--key", "tagged").get("TagCount", 2), 2, "count")
+        tags = api("get-object-tagging", "--bucket", BUCKET, "--key", "tagged")["TagSet"]
+        expect(tags, [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}], "of the object")
+        # It asks for the tags of what it copies in parts.
+        aws("s3", "cp", f"s3://{BUCKET}/tagged", f"s3://{BUCKET}/tagged too")
+        expect(api("get-object-tagging", "--bucket", BUCKET, "--key", "tagged too")["TagSet"], tags, "copied")
+
+    with step("rules for pages of other origins"):
+        rules = [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "MaxAgeSeconds": 60}]
+        api("put-bucket-cors", "--bucket", BUCKET, "--cors-configuration", json.dumps({"CORSRules": rules}))
+        expect(api("get-bucket-cors", "--bucket", BUCKET)["CORSRules"], rules, "rules")
+        api("delete-bucket-cors", "--bucket", BUCKET)
+        expect("(NoSuchCORSConfiguration)" in error("s3api", "get-bucket-cors", "--bucket", BUCKET), True, "deleted")
+
     with step("delete many, remove the bucket"):
         doomed = [{"Key": "plain"}, {"Key": "copied"}, {"Key": "never there"}]
         answer = api("delete-objects", "--bucket", BUCKET, "--delete", json.dumps({"Objects": doomed}))

@@ -1,5 +1,6 @@
 """boto3 as it comes: CRC32 checksums on every upload, path style on an IP address."""
 
+import base64
 import concurrent.futures
 import io
 
@@ -12,12 +13,12 @@ from common import *
 BUCKET = "by-boto3"
 
 
-def client(**more):
+def client(access_key=ACCESS_KEY, secret_key=SECRET_KEY, **more):
     return boto3.client(
         "s3",
         endpoint_url=ENDPOINT,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
         region_name=REGION,
         verify=CA,
         **more,
@@ -25,6 +26,7 @@ def client(**more):
 
 
 s3 = client()
+other = client(OTHER_ACCESS_KEY, OTHER_SECRET_KEY)
 
 
 def body(key, **more):
@@ -64,9 +66,10 @@ with step("put and get, with metadata"):
     expect(code(s3.get_object, Bucket=BUCKET, Key="missing"), "NoSuchKey", "a key that is not there")
     expect(code(s3.head_object, Bucket=BUCKET, Key="missing"), "404", "a key that is not there")
 
-with step("every checksum algorithm that the SDK knows without its native library"):
-    for algorithm in ["CRC32", "SHA1", "SHA256"]:
+with step("every checksum algorithm"):
+    for algorithm in ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]:
         put = s3.put_object(Bucket=BUCKET, Key="summed", Body=data, ChecksumAlgorithm=algorithm)
+        expect(f"Checksum{algorithm}" in put, True, algorithm)
         expect_bytes(body("summed", ChecksumMode="ENABLED"), data, algorithm)
     # A body that cannot be read twice is sent with a trailing checksum where that is possible.
     s3.upload_fileobj(io.BytesIO(data), BUCKET, "summed")
@@ -167,6 +170,112 @@ with step("list 2,500 keys in pages, both versions"):
     expect(prefixes, sorted(filter(None, LISTED_PREFIXES), key=str.encode), "common prefixes")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=LISTED_BUCKET, Prefix="x+y/", Delimiter="/")
     expect(sum(len(page["Contents"]) for page in pages), 500, "below a prefix")
+
+with step("all attributes of an object"):
+    asked = {"ObjectAttributes": ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]}
+    s3.put_object(Bucket=BUCKET, Key="summed", Body=data, ChecksumAlgorithm="SHA256")
+    found = s3.get_object_attributes(Bucket=BUCKET, Key="summed", **asked)
+    digest_of_data = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    expect_members(found, {"ETag": hashlib.md5(data).hexdigest(), "ObjectSize": len(data), "StorageClass": "STANDARD"}, "attributes")
+    expect_members(found["Checksum"], {"ChecksumSHA256": digest_of_data, "ChecksumType": "FULL_OBJECT"}, "checksum")
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="summed in parts", ChecksumAlgorithm="SHA256")["UploadId"]
+    parts = []
+    for number, piece in [(1, large[: 5 * MIB]), (2, data)]:
+        part = s3.upload_part(Bucket=BUCKET, Key="summed in parts", UploadId=upload, PartNumber=number, Body=piece, ChecksumAlgorithm="SHA256")
+        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]})
+    s3.complete_multipart_upload(Bucket=BUCKET, Key="summed in parts", UploadId=upload, MultipartUpload={"Parts": parts})
+    found = s3.get_object_attributes(Bucket=BUCKET, Key="summed in parts", **asked)
+    expect((found["Checksum"]["ChecksumType"], found["ObjectParts"]["TotalPartsCount"]), ("COMPOSITE", 2), "parts")
+    expect([part["Size"] for part in found["ObjectParts"]["Parts"]], [5 * MIB, len(data)], "sizes of the parts")
+    expect(code(s3.put_object, Bucket=BUCKET, Key="wrong", Body=data, ChecksumSHA256=base64.b64encode(b"0" * 32).decode()), "BadDigest", "a wrong checksum")
+    expect(code(s3.head_object, Bucket=BUCKET, Key="wrong"), "404", "nothing was stored")
+
+with step("versions: kept, listed in pages, deleted and brought back"):
+    bucket = f"{BUCKET}-versions"
+    s3.create_bucket(Bucket=bucket)
+    expect(s3.get_bucket_versioning(Bucket=bucket).get("Status"), None, "never set")
+    expect("VersionId" in s3.put_object(Bucket=bucket, Key="k", Body=b"null"), False, "without versions")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    expect(s3.get_bucket_versioning(Bucket=bucket)["Status"], "Enabled", "status")
+    ids = [s3.put_object(Bucket=bucket, Key="k", Body=b"%d" % n)["VersionId"] for n in range(3)]
+    deleted = s3.delete_object(Bucket=bucket, Key="k")
+    expect(deleted["DeleteMarker"], True, "a marker")
+    expect(code(s3.get_object, Bucket=bucket, Key="k"), "NoSuchKey", "behind a marker")
+    expect(code(s3.head_object, Bucket=bucket, Key="k", VersionId=deleted["VersionId"]), "405", "a marker is nothing to read")
+    expect("Contents" in s3.list_objects_v2(Bucket=bucket), False, "listed")
+    pages = list(s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": 2}))
+    versions = [(found["VersionId"], found["IsLatest"]) for page in pages for found in page.get("Versions", [])]
+    markers = [(found["VersionId"], found["IsLatest"]) for page in pages for found in page.get("DeleteMarkers", [])]
+    expect(versions, [(name, False) for name in [*reversed(ids), "null"]], "versions")
+    expect((markers, len(pages)), ([(deleted["VersionId"], True)], 3), "markers, and pages")
+    expect(s3.get_object(Bucket=bucket, Key="k", VersionId=ids[0])["Body"].read(), b"0", "an old version")
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=deleted["VersionId"])
+    expect(s3.get_object(Bucket=bucket, Key="k")["Body"].read(), b"2", "without the marker")
+    s3.copy_object(Bucket=bucket, Key="k", CopySource={"Bucket": bucket, "Key": "k", "VersionId": ids[0]})
+    expect(s3.get_object(Bucket=bucket, Key="k")["Body"].read(), b"0", "brought back")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    expect(s3.put_object(Bucket=bucket, Key="k", Body=b"suspended")["VersionId"], "null", "suspended")
+    expect(code(s3.delete_bucket, Bucket=bucket), "BucketNotEmpty", "a bucket with versions")
+    everything = s3.list_object_versions(Bucket=bucket)
+    doomed = [{"Key": found["Key"], "VersionId": found["VersionId"]} for found in everything["Versions"] + everything.get("DeleteMarkers", [])]
+    expect("Errors" in s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed}), False, "errors")
+    s3.delete_bucket(Bucket=bucket)
+
+with step("rights: by name, by grant and as a document"):
+    everybody = "http://acs.amazonaws.com/groups/global/AllUsers"
+    s3.put_object(Bucket=BUCKET, Key="public", Body=b"public", ACL="public-read")
+    expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[::2], (200, b"public"), "by everybody")
+    s3.put_object_acl(Bucket=BUCKET, Key="public", ACL="private")
+    expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[0], 403, "by nobody any more")
+    s3.put_object_acl(Bucket=BUCKET, Key="public", GrantRead=f'emailAddress="{OTHER_EMAIL}"')
+    expect(other.get_object(Bucket=BUCKET, Key="public")["Body"].read(), b"public", "by one who was named")
+    acl = s3.get_object_acl(Bucket=BUCKET, Key="public")
+    expect([(grant["Grantee"]["ID"], grant["Permission"]) for grant in acl["Grants"]], [(OTHER_ID, "READ")], "grants")
+    grants = [
+        {"Grantee": {"Type": "CanonicalUser", "ID": OTHER_ID}, "Permission": "READ"},
+        {"Grantee": {"Type": "Group", "URI": everybody}, "Permission": "READ_ACP"},
+    ]
+    owner = s3.get_bucket_acl(Bucket=BUCKET)["Owner"]
+    s3.put_bucket_acl(Bucket=BUCKET, AccessControlPolicy={"Owner": owner, "Grants": grants})
+    expect("Contents" in other.list_objects_v2(Bucket=BUCKET), True, "listed by one who was named")
+    expect(http("GET", f"{ENDPOINT}/{BUCKET}?acl")[0], 200, "the list of rights")
+    expect(code(other.put_object, Bucket=BUCKET, Key="never", Body=b""), "AccessDenied", "what was not granted")
+    expect(code(s3.put_bucket_acl, Bucket=BUCKET, GrantRead='emailAddress="nobody@example.com"'), "UnresolvableGrantByEmailAddress", "nobody")
+    s3.put_bucket_acl(Bucket=BUCKET, ACL="private")
+    expect(code(other.list_objects_v2, Bucket=BUCKET), "AccessDenied", "private")
+
+with step("tags of buckets and objects"):
+    def tags(found):
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    expect(code(s3.get_bucket_tagging, Bucket=BUCKET), "NoSuchTagSet", "a bucket without tags")
+    s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": "team", "Value": "storage"}]})
+    expect(tags(s3.get_bucket_tagging(Bucket=BUCKET)), {"team": "storage"}, "of the bucket")
+    s3.delete_bucket_tagging(Bucket=BUCKET)
+    expect(code(s3.get_bucket_tagging, Bucket=BUCKET), "NoSuchTagSet", "deleted")
+    s3.put_object(Bucket=BUCKET, Key="tagged", Body=b"", Tagging="team=storage&a%20b=%C3%BC")
+    expect(tags(s3.get_object_tagging(Bucket=BUCKET, Key="tagged")), {"team": "storage", "a b": "ü"}, "with an upload")
+    expect(s3.get_object(Bucket=BUCKET, Key="tagged")["TagCount"], 2, "count")
+    s3.copy_object(Bucket=BUCKET, Key="copied tags", CopySource={"Bucket": BUCKET, "Key": "tagged"})
+    expect(tags(s3.get_object_tagging(Bucket=BUCKET, Key="copied tags")), {"team": "storage", "a b": "ü"}, "copied")
+    s3.copy_object(Bucket=BUCKET, Key="copied tags", CopySource={"Bucket": BUCKET, "Key": "tagged"}, Tagging="new=1", TaggingDirective="REPLACE")
+    expect(tags(s3.get_object_tagging(Bucket=BUCKET, Key="copied tags")), {"new": "1"}, "replaced by a copy")
+    s3.put_object_tagging(Bucket=BUCKET, Key="tagged", Tagging={"TagSet": [{"Key": "x", "Value": ""}]})
+    expect(tags(s3.get_object_tagging(Bucket=BUCKET, Key="tagged")), {"x": ""}, "replaced")
+    s3.delete_object_tagging(Bucket=BUCKET, Key="tagged")
+    expect(tags(s3.get_object_tagging(Bucket=BUCKET, Key="tagged")), {}, "deleted")
+    twice = {"TagSet": [{"Key": "x", "Value": "1"}, {"Key": "x", "Value": "2"}]}
+    expect(code(s3.put_object_tagging, Bucket=BUCKET, Key="tagged", Tagging=twice), "InvalidTag", "a key twice")
+
+with step("rules for pages of other origins"):
+    rules = [{"ID": "pages", "AllowedOrigins": ["https://*.example"], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 60}]
+    expect(code(s3.get_bucket_cors, Bucket=BUCKET), "NoSuchCORSConfiguration", "without rules")
+    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": rules})
+    expect(s3.get_bucket_cors(Bucket=BUCKET)["CORSRules"], rules, "rules")
+    status, found, _ = http("OPTIONS", f"{ENDPOINT}/{BUCKET}/key", headers={"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"})
+    expect((status, found["Access-Control-Allow-Origin"]), (200, "https://a.example"), "preflight")
+    s3.delete_bucket_cors(Bucket=BUCKET)
+    expect(code(s3.get_bucket_cors, Bucket=BUCKET), "NoSuchCORSConfiguration", "deleted")
 
 with step("delete one, delete many"):
     s3.delete_object(Bucket=BUCKET, Key="plain")

@@ -4,9 +4,10 @@ import datetime
 import io
 
 from minio import Minio
-from minio.commonconfig import REPLACE, ComposeSource, CopySource
+from minio.commonconfig import ENABLED, REPLACE, ComposeSource, CopySource, Tags
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from common import *
 
@@ -104,6 +105,50 @@ with step("list 2,500 keys in pages, both versions"):
         expect(found, LISTED_KEYS, f"version 1: {version_1}")
     found = [found.object_name for found in client.list_objects(LISTED_BUCKET) if found.is_dir]
     expect(found, sorted(filter(None, LISTED_PREFIXES), key=str.encode), "folders")
+
+with step("versions: kept, listed, deleted and brought back"):
+    bucket = f"{BUCKET}-versions"
+    client.make_bucket(bucket)
+    client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    expect(client.get_bucket_versioning(bucket).status, ENABLED, "status")
+    ids = [client.put_object(bucket, "k", io.BytesIO(body), len(body)).version_id for body in [b"one", b"two"]]
+    client.remove_object(bucket, "k")
+    expect(list(client.list_objects(bucket)), [], "behind a marker")
+    found = list(client.list_objects(bucket, include_version=True))
+    markers = [version.version_id for version in found if version.is_delete_marker]
+    expect([version.version_id for version in found if not version.is_delete_marker], ids[::-1], "versions")
+    old = client.get_object(bucket, "k", version_id=ids[0])
+    expect(old.read(), b"one", "an old version")
+    old.close()
+    old.release_conn()
+    client.copy_object(bucket, "back", CopySource(bucket, "k", version_id=ids[0]))
+    expect(client.stat_object(bucket, "back").size, 3, "copied from an old version")
+    client.remove_object(bucket, "k", version_id=markers[0])
+    expect(client.stat_object(bucket, "k").version_id, ids[1], "brought back")
+    client.set_bucket_versioning(bucket, VersioningConfig(SUSPENDED))
+    everything = [DeleteObject(found.object_name, found.version_id) for found in client.list_objects(bucket, include_version=True)]
+    expect([str(error) for error in client.remove_objects(bucket, everything)], [], "errors")
+    client.remove_bucket(bucket)
+
+with step("tags of buckets and objects"):
+    tags = Tags.new_bucket_tags()
+    tags["team"] = "storage"
+    client.set_bucket_tags(BUCKET, tags)
+    expect(dict(client.get_bucket_tags(BUCKET)), {"team": "storage"}, "of the bucket")
+    client.delete_bucket_tags(BUCKET)
+    expect(client.get_bucket_tags(BUCKET), None, "deleted")
+    tags = Tags.new_object_tags()
+    tags["a b"] = "ü"
+    put("tagged", b"", tags=tags)
+    expect(dict(client.get_object_tags(BUCKET, "tagged")), {"a b": "ü"}, "with an upload")
+    tags["c"] = "d"
+    client.set_object_tags(BUCKET, "tagged", tags)
+    expect(dict(client.get_object_tags(BUCKET, "tagged")), {"a b": "ü", "c": "d"}, "of the object")
+    client.delete_object_tags(BUCKET, "tagged")
+    expect(client.get_object_tags(BUCKET, "tagged"), None, "deleted")
+
+for thing in ["access control lists", "rules for pages of other origins", "who pays", "attributes of objects"]:
+    cannot(thing, "this client has no call for it")
 
 with step("delete one, delete many"):
     client.remove_object(BUCKET, "plain")

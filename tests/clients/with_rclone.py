@@ -92,6 +92,33 @@ with folder() as home:
         found = rclone("lsf", "--dirs-only", f"s:{LISTED_BUCKET}").decode().splitlines()
         expect(sorted(found, key=str.encode), sorted(filter(None, LISTED_PREFIXES), key=str.encode), "folders")
 
+    with step("versions: kept, listed, brought back, cleaned up"):
+        bucket = f"s:{BUCKET}-versions"
+        rclone("mkdir", bucket)
+        rclone("backend", "versioning", bucket, "Enabled")
+        expect(rclone("backend", "versioning", bucket).decode().strip(), "Enabled", "status")
+        for body in [b"one", b"two"]:
+            rclone("rcat", f"{bucket}/k.txt", stdin=body)
+        rclone("deletefile", f"{bucket}/k.txt")
+        expect(rclone("lsf", bucket), b"", "behind a marker")
+        old = rclone("lsf", "--s3-versions", bucket).decode().split()
+        expect(len(old), 2, f"versions: {old}")
+        contents = {rclone("cat", "--s3-versions", f"{bucket}/{name}") for name in old}
+        expect(contents, {b"one", b"two"}, "what they hold")
+        rclone("backend", "cleanup-hidden", bucket)
+        expect(rclone("lsf", "--s3-versions", bucket), b"", "cleaned up")
+        rclone("purge", bucket)
+
+    with step("rights"):
+        rclone("copyto", "--s3-acl", "public-read", f"{home}/plain.txt", f"s:{BUCKET}/public.txt")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}/public.txt")[0], 200, "by everybody")
+
+    with step("who asks pays"):
+        rclone("lsf", "--s3-requester-pays", f"s:{BUCKET}")
+
+    for thing in ["tags", "rules for pages of other origins", "attributes of objects"]:
+        cannot(thing, "this release of rclone has no command for it")
+
     cannot("multi-delete", "this release of rclone deletes keys one by one")
 
     with step("delete one, delete all"):

@@ -94,6 +94,30 @@ with folder() as home:
         lines = s3cmd("ls", "--recursive", f"s3://{LISTED_BUCKET}").decode().splitlines()
         expect([line.split(f"s3://{LISTED_BUCKET}/", 1)[1] for line in lines], LISTED_KEYS, "keys")
 
+    with step("rights: everybody, one who was named, nobody"):
+        put("public", data, "--acl-public")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[0], 200, "by everybody")
+        expect("ACL:       *anon*: READ" in info("public"), True, info("public"))
+        s3cmd("setacl", "--acl-private", f"s3://{BUCKET}/public")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}/public")[0], 403, "by nobody any more")
+        s3cmd("setacl", f"--acl-grant=read:{OTHER_EMAIL}", f"s3://{BUCKET}/public")
+        expect("ACL:       Other: READ" in info("public"), True, info("public"))
+        s3cmd("setacl", f"--acl-revoke=read:{OTHER_ID}", f"s3://{BUCKET}/public")
+        expect("Other" in info("public"), False, info("public"))
+        s3cmd("setacl", "--acl-public", f"s3://{BUCKET}")
+        expect(http("GET", f"{ENDPOINT}/{BUCKET}")[0], 200, "the bucket")
+        s3cmd("setacl", "--acl-private", f"s3://{BUCKET}")
+
+    with step("rules for pages of other origins"):
+        rules = "<CORSConfiguration><CORSRule><AllowedOrigin>http://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>"
+        s3cmd("setcors", write(f"{home}/cors.xml", rules.encode()), f"s3://{BUCKET}")
+        expect("http://a.example" in info(""), True, info(""))
+        s3cmd("delcors", f"s3://{BUCKET}")
+        expect("http://a.example" in info(""), False, info(""))
+
+    cannot("who pays", "it sends `?requestPayment` without the digest that S3 requires")
+    cannot("versions, tags and attributes of objects", "this release of s3cmd has no command for them")
+
     with step("delete one, delete many, remove the bucket"):
         s3cmd("del", f"s3://{BUCKET}/plain")
         s3cmd("del", "--recursive", "--force", f"s3://{BUCKET}")

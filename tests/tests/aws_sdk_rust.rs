@@ -8,10 +8,12 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, ObjectIdentifier,
+    BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload,
+    CompletedPart, CorsConfiguration, CorsRule, Delete, MetadataDirective, ObjectAttributes,
+    ObjectCannedAcl, ObjectIdentifier, Permission, Tag, Tagging, VersioningConfiguration,
 };
 use aws_sdk_s3::{Client, Config};
-use sluice_tests::{ROOT, Request, Server, encode};
+use sluice_tests::{Key, OTHER, ROOT, Request, Server, checksum, encode};
 
 const MIB: usize = 1024 * 1024;
 
@@ -22,15 +24,15 @@ struct Bucket {
 }
 
 fn client(server: &Server) -> Client {
+    client_of(server, &ROOT)
+}
+
+fn client_of(server: &Server, key: &Key) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(ROOT.region))
+        .region(Region::new(key.region))
         .credentials_provider(Credentials::new(
-            ROOT.access,
-            ROOT.secret,
-            None,
-            None,
-            "tests",
+            key.access, key.secret, None, None, "tests",
         ))
         .endpoint_url(format!("http://{}", server.address))
         // An address has no names below it.
@@ -473,5 +475,198 @@ async fn two_thousand_five_hundred_keys_are_listed_in_pages() {
     sorted.sort();
     assert_eq!(bucket.keys(1000).await, sorted);
     assert_eq!(bucket.keys(333).await, sorted);
+    bucket.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_are_kept_listed_and_brought_back() {
+    let server = Server::shared();
+    let bucket = Bucket::create(&server, "by-rust-versions").await;
+    let (client, name) = (&bucket.client, bucket.name);
+    let kept = VersioningConfiguration::builder()
+        .status(BucketVersioningStatus::Enabled)
+        .build();
+    let enable = client.put_bucket_versioning().bucket(name);
+    enable
+        .versioning_configuration(kept)
+        .send()
+        .await
+        .expect("versions are kept");
+    let status = client.get_bucket_versioning().bucket(name).send().await;
+    let status = status.expect("a status");
+    assert_eq!(status.status(), Some(&BucketVersioningStatus::Enabled));
+
+    let mut ids = Vec::new();
+    for body in ["one", "two"] {
+        let put = client.put_object().bucket(name).key("k");
+        let put = put.body(ByteStream::from_static(body.as_bytes())).send();
+        ids.insert(0, put.await.expect("put").version_id.expect("a version"));
+    }
+    let deleted = client.delete_object().bucket(name).key("k").send().await;
+    let deleted = deleted.expect("deleted");
+    assert_eq!(deleted.delete_marker(), Some(true));
+    let marker = deleted.version_id.expect("a marker");
+    let hidden = client.get_object().bucket(name).key("k").send().await;
+    assert_eq!(hidden.expect_err("hidden").code(), Some("NoSuchKey"));
+
+    let list = client.list_object_versions().bucket(name).send().await;
+    let list = list.expect("a list");
+    let listed: Vec<_> = list
+        .versions()
+        .iter()
+        .filter_map(|version| version.version_id())
+        .collect();
+    assert_eq!(listed, ids);
+    assert_eq!(list.delete_markers()[0].version_id(), Some(&*marker));
+    let old = client.get_object().bucket(name).key("k");
+    let old = old
+        .version_id(&ids[1])
+        .send()
+        .await
+        .expect("an old version");
+    assert_eq!(
+        old.body.collect().await.expect("its bytes").to_vec(),
+        b"one"
+    );
+
+    let restore = client.delete_object().bucket(name).key("k");
+    restore.version_id(marker).send().await.expect("restored");
+    assert_eq!(bucket.get("k").await, b"two");
+    let refused = client.delete_bucket().bucket(name).send().await;
+    assert_eq!(
+        refused.expect_err("versions").code(),
+        Some("BucketNotEmpty")
+    );
+    for id in ids {
+        let delete = client.delete_object().bucket(name).key("k");
+        delete.version_id(id).send().await.expect("gone for good");
+    }
+    bucket.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_checksum_is_confirmed_and_told() {
+    let server = Server::shared();
+    let bucket = Bucket::create(&server, "by-rust-checksums").await;
+    let (client, name) = (&bucket.client, bucket.name);
+    let data = blob(100_000);
+    for (algorithm, kind) in [
+        (ChecksumAlgorithm::Crc32, "crc32"),
+        (ChecksumAlgorithm::Crc32C, "crc32c"),
+        (ChecksumAlgorithm::Crc64Nvme, "crc64nvme"),
+        (ChecksumAlgorithm::Sha1, "sha1"),
+        (ChecksumAlgorithm::Sha256, "sha256"),
+    ] {
+        let sum = checksum(kind, &data);
+        let put = client.put_object().bucket(name).key(kind);
+        let put = put
+            .checksum_algorithm(algorithm)
+            .body(ByteStream::from(data.clone()));
+        put.send().await.expect(kind);
+        // The SDK compares what comes with what is said of it.
+        let get = client.get_object().bucket(name).key(kind);
+        let got = get.checksum_mode(ChecksumMode::Enabled).send().await;
+        let got = got.expect(kind).body.collect().await.expect(kind);
+        assert!(got.to_vec() == data, "{kind}");
+        let ask = client.get_object_attributes().bucket(name).key(kind);
+        let told = ask
+            .object_attributes(ObjectAttributes::Checksum)
+            .object_attributes(ObjectAttributes::ObjectSize)
+            .send()
+            .await
+            .expect(kind);
+        assert_eq!(told.object_size(), Some(100_000));
+        let told = told.checksum().expect(kind);
+        let sums = [
+            told.checksum_crc32(),
+            told.checksum_crc32_c(),
+            told.checksum_crc64_nvme(),
+            told.checksum_sha1(),
+            told.checksum_sha256(),
+        ];
+        assert_eq!(sums.into_iter().flatten().collect::<Vec<_>>(), [sum]);
+    }
+    bucket.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_are_given_and_taken() {
+    let server = Server::shared();
+    let bucket = Bucket::create(&server, "by-rust-rights").await;
+    let (client, name) = (&bucket.client, bucket.name);
+    let other = client_of(&server, &OTHER);
+    bucket.put("k", ByteStream::from_static(b"x")).await;
+    let read = || other.get_object().bucket(name).key("k").send();
+    assert_eq!(
+        read().await.expect_err("private").code(),
+        Some("AccessDenied")
+    );
+    let open = client.put_object_acl().bucket(name).key("k");
+    let open = open.acl(ObjectCannedAcl::AuthenticatedRead).send().await;
+    open.expect("opened");
+    read().await.expect("read");
+    let grant = client.put_object_acl().bucket(name).key("k");
+    let grant = grant.grant_read("emailAddress=\"other@example.com\"");
+    grant.send().await.expect("granted");
+    read().await.expect("read");
+    let acl = client.get_object_acl().bucket(name).key("k").send().await;
+    let acl = acl.expect("a list");
+    let grants: Vec<_> = acl
+        .grants()
+        .iter()
+        .map(|grant| (grant.grantee().and_then(|to| to.id()), grant.permission()))
+        .collect();
+    assert_eq!(grants, [(Some("other"), Some(&Permission::Read))]);
+    bucket.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tags_and_rules_for_pages_are_kept() {
+    let server = Server::shared();
+    let bucket = Bucket::create(&server, "by-rust-tags").await;
+    let (client, name) = (&bucket.client, bucket.name);
+    let tag = Tag::builder().key("team").value("storage").build();
+    let tag = tag.expect("a tag");
+    let tagging = Tagging::builder().tag_set(tag.clone()).build();
+    let tagging = tagging.expect("tags");
+    let set = client.put_bucket_tagging().bucket(name);
+    set.tagging(tagging.clone()).send().await.expect("tagged");
+    let tags = client.get_bucket_tagging().bucket(name).send().await;
+    assert_eq!(tags.expect("tags").tag_set(), std::slice::from_ref(&tag));
+    let forget = client.delete_bucket_tagging().bucket(name).send().await;
+    forget.expect("forgotten");
+    let tags = client.get_bucket_tagging().bucket(name).send().await;
+    assert_eq!(tags.expect_err("none").code(), Some("NoSuchTagSet"));
+
+    let put = client.put_object().bucket(name).key("k").tagging("a=b");
+    put.send().await.expect("put");
+    let replace = client.put_object_tagging().bucket(name).key("k");
+    replace.tagging(tagging).send().await.expect("tagged");
+    let tags = client
+        .get_object_tagging()
+        .bucket(name)
+        .key("k")
+        .send()
+        .await;
+    assert_eq!(tags.expect("tags").tag_set(), [tag]);
+    let got = client.get_object().bucket(name).key("k").send().await;
+    assert_eq!(got.expect("got").tag_count(), Some(1));
+
+    let rule = CorsRule::builder()
+        .allowed_origins("*")
+        .allowed_methods("GET")
+        .max_age_seconds(60)
+        .build();
+    let rule = rule.expect("a rule");
+    let rules = CorsConfiguration::builder()
+        .cors_rules(rule.clone())
+        .build();
+    let set = client.put_bucket_cors().bucket(name);
+    let set = set.cors_configuration(rules.expect("rules")).send().await;
+    set.expect("set");
+    let rules = client.get_bucket_cors().bucket(name).send().await;
+    assert_eq!(rules.expect("rules").cors_rules(), [rule]);
+    let forget = client.delete_bucket_cors().bucket(name).send().await;
+    forget.expect("forgotten");
     bucket.remove().await;
 }

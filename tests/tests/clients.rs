@@ -1,6 +1,6 @@
 //! Real clients with their default settings, one test each. What they do is in
-//! `clients/*.py`; this file gives them a gateway, and a Python environment that
-//! it makes where there is none yet.
+//! `clients/*.py`, and what pages in a browser do in `clients/browser`; this file
+//! gives them a gateway, and an environment that it makes where there is none yet.
 //!
 //! A client that cannot be had is skipped, visibly, unless the variable
 //! `SLUICE_TEST_CLIENTS` is `require`.
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sluice_tests::{ROOT, Server, Settings};
+use sluice_tests::{OTHER, ROOT, Request, Server, Settings};
 
 /// For one script. Without optimisation the slowest takes about a minute.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(600);
@@ -67,6 +67,104 @@ fn boto3_does_everything_over_https() {
     script(python, "with_boto3.py", &endpoint, Some(&authority));
 }
 
+#[test]
+fn pages_in_a_browser_do_what_the_rules_of_a_bucket_allow() {
+    let Some(folder) = browser() else { return };
+    let server = Server::start(&Settings::default());
+    let bucket = |name: &str, rule: &str| {
+        let path = server.bucket(name);
+        let rules = format!("<CORSConfiguration><CORSRule>{rule}</CORSRule></CORSConfiguration>");
+        let put = Request::put(&format!("{path}?cors"), rules).with_md5();
+        server.send(&put.signed(&ROOT)).expect(200);
+        path
+    };
+    let public = |path: &str, content: &str| {
+        let put = Request::put(path, content).header("x-amz-acl", "public-read");
+        server.send(&put.signed(&ROOT)).expect(200);
+    };
+    let pages = bucket(
+        "pages",
+        "<AllowedOrigin>http://*.example</AllowedOrigin><AllowedMethod>HEAD</AllowedMethod></CORSRule><CORSRule>\
+         <AllowedOrigin>http://pages.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
+         <AllowedMethod>PUT</AllowedMethod><AllowedHeader>content-type</AllowedHeader>\
+         <AllowedHeader>x-amz-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader>",
+    );
+    let everybody = bucket(
+        "every-page",
+        "<AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>",
+    );
+    public(&format!("{pages}/public"), "for everybody");
+    public(&format!("{everybody}/served"), "for every page");
+    let host = server.address.to_string();
+    let signed = |method: &str, key: &str, headers: &[(&str, &str)]| {
+        let request = Request::new(method, &format!("{pages}/{key}")).host(&host);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        format!("http://{host}{}", request.presigned(&ROOT).target)
+    };
+    let typed = [
+        ("content-type", "text/x-typed"),
+        ("x-amz-meta-colour", "blue"),
+    ];
+    let mut command = Command::new("node");
+    command
+        .arg("pages.mjs")
+        .current_dir(folder)
+        .env("PUBLIC", format!("http://{host}{pages}/public"))
+        .env("SERVED", format!("http://{host}{everybody}/served"))
+        .env("MISSING", signed("GET", "missing", &[]))
+        .env("UPLOAD", signed("PUT", "upload", &typed))
+        .env("DELETION", signed("DELETE", "public", &[]))
+        .env_remove("HTTP_PROXY")
+        .env_remove("http_proxy")
+        .env("NO_PROXY", "127.0.0.1");
+    let (success, output) =
+        bounded(&mut command, SCRIPT_TIMEOUT).unwrap_or_else(|error| panic!("node: {error}"));
+    println!("{output}");
+    assert!(success, "pages.mjs failed:\n{output}");
+
+    // What the browser refused has not come to the gateway.
+    let written = server.content(&format!("{pages}/upload"));
+    assert_eq!(written.as_deref(), Some(&b"written by a page"[..]));
+    assert!(server.content(&format!("{pages}/public")).is_some());
+}
+
+/// A folder with the script and the browser that runs it, which is fetched once.
+fn browser() -> Option<PathBuf> {
+    for program in ["node", "npm"] {
+        if !in_path(program) {
+            skip(&format!(
+                "{program} is not in PATH; install it with `apt-get install nodejs npm`"
+            ));
+            return None;
+        }
+    }
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-browser");
+    fs::create_dir_all(&work).expect("the folder for tests is writable");
+    for name in ["package.json", "pages.mjs"] {
+        fs::copy(clients().join("browser").join(name), work.join(name))
+            .expect("the folder for tests is writable");
+    }
+    if !work.join("node_modules/jsdom/package.json").is_file() {
+        let mut install = Command::new("npm");
+        install.current_dir(&work);
+        install.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-package-lock",
+            "--silent",
+        ]);
+        let installed = bounded(&mut install, SETUP_TIMEOUT);
+        if !matches!(installed, Ok((true, _))) {
+            skip(&format!("npm cannot fetch jsdom: {installed:?}"));
+            return None;
+        }
+    }
+    Some(work)
+}
+
 fn run(name: &str, programs: &[&str]) {
     let Some(python) = python() else { return };
     for program in programs {
@@ -109,6 +207,8 @@ fn script(python: &Path, name: &str, endpoint: &str, authority: Option<&Path>) {
         .env("SLUICE_ENDPOINT", endpoint)
         .env("SLUICE_ACCESS_KEY", ROOT.access)
         .env("SLUICE_SECRET_KEY", ROOT.secret)
+        .env("SLUICE_OTHER_ACCESS_KEY", OTHER.access)
+        .env("SLUICE_OTHER_SECRET_KEY", OTHER.secret)
         .env("SLUICE_REGION", ROOT.region)
         .env_remove("AWS_PROFILE")
         .env_remove("HTTP_PROXY")
