@@ -710,3 +710,60 @@ fn new_buckets_have_the_ownership_that_the_operator_chose() {
     let bucket = owned(&server, "said", Some("ObjectWriter"));
     set(&server, &bucket, "public-read").expect(200);
 }
+
+#[test]
+fn each_version_has_a_list_and_to_change_it_makes_no_version() {
+    let server = Server::shared();
+    server.bucket("acl-versions");
+    let send = |request: Request| server.send(&request.with_md5().signed(&ROOT)).expect(200);
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    send(Request::put("/acl-versions?versioning", enabled));
+    let put = |body: &str| {
+        let reply = send(Request::put("/acl-versions/key", body));
+        let version = reply.header("x-amz-version-id").expect("a version");
+        format!("/acl-versions/key?versionId={version}")
+    };
+    let (first, second) = (put("1"), put("2"));
+    let open = |at: &str| {
+        let request = Request::put(&at.replace('?', "?acl&"), "");
+        send(request.header("x-amz-acl", "public-read"));
+    };
+    let seen = |expected: [bool; 3]| {
+        let paths = ["/acl-versions/key", &first, &second];
+        for (path, expected) in paths.into_iter().zip(expected) {
+            let reply = server.send(&Request::get(path));
+            let status = if expected { 200 } else { 403 };
+            assert_eq!(reply.status, status, "{path}: {reply:?}");
+        }
+    };
+    seen([false, false, false]);
+    open(&first);
+    seen([false, true, false]);
+    let shown = |at: &str| send(Request::get(&at.replace('?', "?acl&")));
+    assert_eq!(
+        shown(&first).elements("Permission"),
+        ["FULL_CONTROL", "READ"]
+    );
+    assert_eq!(shown(&second).elements("Permission"), ["FULL_CONTROL"]);
+    set(&server, "/acl-versions/key", "public-read").expect(200);
+    seen([true, true, true]);
+    let versions = send(Request::get("/acl-versions?versions"));
+    assert_eq!(versions.elements("VersionId").len(), 2, "{versions:?}");
+    server
+        .send(&Request::get("/acl-versions?versions").signed(&OTHER))
+        .refused(403, "AccessDenied");
+    grant(&server, "/acl-versions", &["READ"]).expect(200);
+    server
+        .send(&Request::get("/acl-versions?versions").signed(&OTHER))
+        .expect(200);
+    let delete = |at: &str| server.send(&Request::delete(at).signed(&OTHER));
+    delete(&first).refused(403, "AccessDenied");
+    grant(&server, "/acl-versions", &["WRITE"]).expect(200);
+    delete(&first).expect(204);
+    // A marker has no list, and hides what has one.
+    delete("/acl-versions/key").expect(204);
+    server
+        .send(&Request::get("/acl-versions/key"))
+        .refused(403, "AccessDenied");
+    set(&server, "/acl-versions/key", "private").refused(404, "NoSuchKey");
+}
