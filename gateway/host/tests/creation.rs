@@ -1,11 +1,6 @@
 //! What plugins say of what a request creates: how a bucket is made, and whose
 //! it is what is created.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a guest cannot do here is a mistake of the test"
-)]
-
 mod guest;
 
 use guest::{Guest, Image, chain, code, constant, constants, facts, resource};

@@ -936,7 +936,7 @@ fn the_clock_of_a_probe_shows_the_time_that_it_is_given() {
 fn object(key: &str, document: &str) -> Arc<storage::Object> {
     let documents = [(document.to_owned(), "kept".into())];
     Arc::new(storage::Object {
-        key: ObjectKey::parse(key).unwrap(),
+        key: ObjectKey::parse(key).expect("a key of the test"),
         version: storage::VersionId::Null,
         id: 1,
         owner: "alice".to_owned(),
@@ -993,7 +993,11 @@ fn what_a_copy_reads_is_read_and_not_changed() {
     let prepared = |guest: &Guest, source: Option<Arc<storage::Object>>| {
         let mut about = resource(&copy);
         about.source = source;
-        code(&chain(&[guest.clone()]).begin(copy.clone()).prepare(&about))
+        code(
+            &chain(std::slice::from_ref(guest))
+                .begin(copy.clone())
+                .prepare(&about),
+        )
     };
     assert_eq!(prepared(&reading, None), "Untagged");
     let tagged = Some(object("other", "test/tags"));

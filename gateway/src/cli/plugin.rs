@@ -24,9 +24,9 @@ pub(super) enum Command {
     /// Run the cases of a plugin natively and in the sandbox, and compare
     Test(test::Args),
     /// Ask a component about one request
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Measure what a component costs a request
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
 }
 
 /// What a command came to where nothing went wrong on the way.

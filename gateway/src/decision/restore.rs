@@ -252,7 +252,7 @@ mod tests {
     }
 
     /// A record of a request to the bucket `photos`, which was made by a template.
-    fn restored(method: &str, operation: &str, more: Value) -> Restored {
+    fn restored(method: &str, operation: &str, more: &Value) -> Restored {
         let mut record = json!({
             "time": "2026-01-31T12:00:00Z",
             "request_id": "1",
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_form_is_a_form_again() {
         let form = json!({"form": [["key", "a/b.jpg"], ["acl", "public-read"]]});
-        let restored = restored("POST", "PostObject", form);
+        let restored = restored("POST", "PostObject", &form);
         let head = &restored.facts.head;
         assert_eq!(head.target.key().unwrap().as_str(), "a/b.jpg");
         assert_eq!(head.header("x-amz-acl"), Some("public-read"));
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_bucket_is_what_it_was_made_by() {
-        let restored = restored("HEAD", "HeadBucket", json!({}));
+        let restored = restored("HEAD", "HeadBucket", &json!({}));
         let placement = &restored.target.bucket.unwrap().placement;
         assert_eq!(placement.template.as_deref(), Some("gold"));
         assert_eq!(placement.location.as_deref(), Some("eu"));
@@ -308,7 +308,7 @@ mod tests {
             "buckets": {},
             "creation": {"location_constraint": "eu", "tags": [["team", "a"]]},
         });
-        let restored = restored("PUT", "CreateBucket", said);
+        let restored = restored("PUT", "CreateBucket", &said);
         let expected = Creation {
             location_constraint: Some("eu".to_owned()),
             tags: vec![("team".to_owned(), "a".to_owned())],

@@ -14,8 +14,8 @@ use std::sync::{Arc, OnceLock};
 
 use host::{
     Account, Breaker, Chain, Credential, Directory, Facts, FailureKind, FailurePolicy, Grant, Host,
-    Instances, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret, Services,
-    Settings, Source, Step,
+    Instances, Interest, Limits, Match, Mode, OnFailure, Phase, Plugin, Resource, Run, Secret,
+    Services, Settings, Source, Step,
 };
 use s3::{Head, Operation, Scope};
 use storage::{Bucket, BucketName, Documents, Timestamp, Versioning};
@@ -137,8 +137,7 @@ impl Image {
 pub(crate) struct Guest {
     image: Image,
     name: String,
-    /// In which phase, and of which operations, headers and documents.
-    interests: Vec<(Phase, Vec<Operation>, Vec<String>, Vec<String>)>,
+    interests: Vec<Interest>,
     claims: Vec<Operation>,
     sub_resources: Vec<(String, Scope, Vec<Operation>)>,
     pages: u32,
@@ -225,17 +224,27 @@ impl Guest {
 
     pub(crate) fn on(mut self, phase: Phase, operations: &[Operation], headers: &[&str]) -> Self {
         let headers = headers.iter().map(|&name| name.to_owned()).collect();
-        self.interests
-            .push((phase, operations.to_vec(), headers, Vec::new()));
+        self.interests.push(Interest {
+            phase,
+            operations: operations.to_vec(),
+            headers,
+            queries: Vec::new(),
+            documents: Vec::new(),
+        });
         self
     }
 
     /// In this phase it is interested only where one of these documents is.
     pub(crate) fn where_there_is(mut self, phase: Phase, documents: &[&str]) -> Self {
-        self.interests.retain(|(of, ..)| *of != phase);
+        self.interests.retain(|interest| interest.phase != phase);
         let documents = documents.iter().map(|&name| name.to_owned()).collect();
-        self.interests
-            .push((phase, Vec::new(), Vec::new(), documents));
+        self.interests.push(Interest {
+            phase,
+            operations: Vec::new(),
+            headers: Vec::new(),
+            queries: Vec::new(),
+            documents,
+        });
         self
     }
 
@@ -289,7 +298,7 @@ impl Guest {
 
     /// In this phase it is interested in these operations only.
     pub(crate) fn only(mut self, phase: Phase, operations: &[Operation]) -> Self {
-        self.interests.retain(|(of, ..)| *of != phase);
+        self.interests.retain(|interest| interest.phase != phase);
         self.on(phase, operations, &[])
     }
 
@@ -415,15 +424,15 @@ impl Guest {
             image.text(numbers)
         };
         let mut interests = Vec::new();
-        for (phase, concerned, headers, documents) in &self.interests {
-            let concerned = operations(image, concerned);
+        for interest in &self.interests {
+            let concerned = operations(image, &interest.operations);
             let names = |image: &mut Image, list: &[String]| {
                 let names: Vec<usize> = list.iter().flat_map(|name| image.text(name)).collect();
                 [image.words(&names), list.len()]
             };
-            let headers = names(image, headers);
-            let documents = names(image, documents);
-            interests.push(*phase as usize);
+            let headers = names(image, &interest.headers);
+            let documents = names(image, &interest.documents);
+            interests.push(interest.phase as usize);
             interests.extend(concerned);
             interests.extend(headers);
             // No queries.
