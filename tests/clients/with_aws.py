@@ -159,6 +159,17 @@ with folder() as home:
         api("delete-bucket-cors", "--bucket", BUCKET)
         expect("(NoSuchCORSConfiguration)" in error("s3api", "get-bucket-cors", "--bucket", BUCKET), True, "deleted")
 
+    with step("who asks pays"):
+        api("put-bucket-request-payment", "--bucket", BUCKET, "--request-payment-configuration", "Payer=Requester")
+        expect(api("get-bucket-request-payment", "--bucket", BUCKET), {"Payer": "Requester"}, "payer")
+        api("put-bucket-acl", "--bucket", BUCKET, "--acl", "public-read")
+        keys = {"AWS_ACCESS_KEY_ID": OTHER_ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": OTHER_SECRET_KEY}
+        stranger = Tool("aws", home, env={**aws.env, **keys}, options=aws.options)
+        refused = stranger.run("s3", "ls", f"s3://{BUCKET}", check=False)
+        expect("(AccessDenied)" in refused.stderr.decode(), True, "without a word")
+        expect(b"plain" in stranger("s3", "ls", f"s3://{BUCKET}", "--request-payer", "requester"), True, "charged")
+        api("put-bucket-request-payment", "--bucket", BUCKET, "--request-payment-configuration", "Payer=BucketOwner")
+
     with step("delete many, remove the bucket"):
         doomed = [{"Key": "plain"}, {"Key": "copied"}, {"Key": "never there"}]
         answer = api("delete-objects", "--bucket", BUCKET, "--delete", json.dumps({"Objects": doomed}))

@@ -277,6 +277,20 @@ with step("rules for pages of other origins"):
     s3.delete_bucket_cors(Bucket=BUCKET)
     expect(code(s3.get_bucket_cors, Bucket=BUCKET), "NoSuchCORSConfiguration", "deleted")
 
+with step("who asks pays"):
+    expect(s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"], "BucketOwner", "by default")
+    s3.put_object(Bucket=BUCKET, Key="charged", Body=b"charged", ACL="public-read")
+    s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration={"Payer": "Requester"})
+    expect(s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"], "Requester", "payer")
+    expect(code(other.get_object, Bucket=BUCKET, Key="charged"), "AccessDenied", "without a word")
+    charged = other.get_object(Bucket=BUCKET, Key="charged", RequestPayer="requester")
+    expect((charged["Body"].read(), charged["RequestCharged"]), (b"charged", "requester"), "charged")
+    expect("RequestCharged" in s3.get_object(Bucket=BUCKET, Key="charged"), False, "the owner is not charged")
+    url = other.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "charged", "RequestPayer": "requester"})
+    expect(http("GET", url, headers={"x-amz-request-payer": "requester"})[0], 200, "by URL")
+    s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration={"Payer": "BucketOwner"})
+    expect("RequestCharged" in other.get_object(Bucket=BUCKET, Key="charged"), False, "the owner pays again")
+
 with step("delete one, delete many"):
     s3.delete_object(Bucket=BUCKET, Key="plain")
     s3.delete_object(Bucket=BUCKET, Key="plain")

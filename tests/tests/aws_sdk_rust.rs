@@ -10,7 +10,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload,
     CompletedPart, CorsConfiguration, CorsRule, Delete, MetadataDirective, ObjectAttributes,
-    ObjectCannedAcl, ObjectIdentifier, Permission, Tag, Tagging, VersioningConfiguration,
+    ObjectCannedAcl, ObjectIdentifier, Payer, Permission, RequestCharged, RequestPayer,
+    RequestPaymentConfiguration, Tag, Tagging, VersioningConfiguration,
 };
 use aws_sdk_s3::{Client, Config};
 use sluice_tests::{Key, OTHER, ROOT, Request, Server, checksum, encode};
@@ -668,5 +669,30 @@ async fn tags_and_rules_for_pages_are_kept() {
     assert_eq!(rules.expect("rules").cors_rules(), [rule]);
     let forget = client.delete_bucket_cors().bucket(name).send().await;
     forget.expect("forgotten");
+    bucket.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_pays() {
+    let server = Server::shared();
+    let bucket = Bucket::create(&server, "by-rust-payer").await;
+    let (client, name) = (&bucket.client, bucket.name);
+    let put = client.put_object().bucket(name).key("k");
+    let put = put.acl(ObjectCannedAcl::PublicRead).send().await;
+    put.expect("put");
+    let requester = RequestPaymentConfiguration::builder().payer(Payer::Requester);
+    let requester = requester.build().expect("a payer");
+    let charge = client.put_bucket_request_payment().bucket(name);
+    let charge = charge.request_payment_configuration(requester).send().await;
+    charge.expect("charged");
+    let other = client_of(&server, &OTHER);
+    let silent = other.get_object().bucket(name).key("k").send().await;
+    assert_eq!(silent.expect_err("silent").code(), Some("AccessDenied"));
+    let paid = other.get_object().bucket(name).key("k");
+    let paid = paid.request_payer(RequestPayer::Requester).send().await;
+    assert_eq!(
+        paid.expect("paid").request_charged(),
+        Some(&RequestCharged::Requester)
+    );
     bucket.remove().await;
 }

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use rows::{KINDS, ROWS};
 use table::Table;
 
-/// What cannot be known is whether a test that runs nothing is right.
-const CASES_MIN: usize = 200;
+/// A table that lost its cases would pass.
+const CASES_MIN: usize = 1000;
 
 #[test]
 fn every_row_of_the_contract_is_kept() {

@@ -56,6 +56,9 @@ fn line(page: &mut String, name: &str, counts: [usize; KINDS.len()]) {
 
 /// Why some rows have no cases of some kind.
 fn reasons(page: &mut String, files: &[File]) {
+    if files.iter().all(|file| file.none.is_empty()) {
+        return;
+    }
     page.push_str("\n## Where there is none\n\n");
     for row in ROWS {
         let Some(file) = files.iter().find(|file| file.row == row.name) else {
