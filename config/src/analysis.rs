@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use s3::Operation;
+use serde_json::Value as Json;
 
 use crate::chain::Step;
 use crate::config::Config;
 use crate::endpoint::is_on_this_machine;
 use crate::failure::{Failure, OnStart};
-use crate::matching::Glob;
+use crate::matching::{Glob, Selector};
 use crate::plugin::{Plugin, PluginSource};
+use crate::read::suggest;
 use crate::report::{Diagnostic, Report};
 use crate::words::{FailureKind, Grant, Instances, Mode};
 
@@ -47,15 +49,18 @@ impl Config {
                 &mut warnings,
             );
         }
+        let templates = self.template_names();
         for (number, step) in self.chain.iter().enumerate() {
             let earlier = self.chain.get(..number).unwrap_or_default();
             unreachable(
                 step,
                 earlier,
                 facts.get(step.plugin.as_str()),
+                templates.as_deref(),
                 &mut warnings,
             );
         }
+        self.unplaceable(&mut warnings);
         let of_buckets = self.chain.iter().any(Step::is_of_buckets);
         if of_buckets && self.enforced.is_empty() {
             let message = "the chain is another one for some buckets, and no plugin is enforced";
@@ -67,6 +72,63 @@ impl Config {
             Err(report) => report.diagnostics,
         }
     }
+
+    /// The templates that the bundled plugin makes buckets by, and the steps whose
+    /// settings they are in.
+    fn templates(&self) -> impl Iterator<Item = (&Step, usize, &Json)> {
+        let provisions = |step: &&Step| {
+            let plugin = self.plugin(&step.plugin);
+            plugin.is_some_and(|plugin| {
+                matches!(&plugin.source, PluginSource::Builtin(name) if name == "provisioning")
+            })
+        };
+        self.chain.iter().filter(provisions).flat_map(|step| {
+            let templates = step.settings.get("templates").and_then(Json::as_array);
+            let templates = templates.into_iter().flatten().enumerate();
+            templates.map(move |(number, template)| (step, number, template))
+        })
+    }
+
+    /// The names of all templates; `None` where a plugin may have some of which
+    /// nothing is known here.
+    fn template_names(&self) -> Option<Vec<&str>> {
+        let is_unknown = |plugin: &&Plugin| {
+            plugin.grants.contains(&Grant::Placement)
+                && matches!(plugin.source, PluginSource::File(_))
+        };
+        if self.plugins.iter().any(|plugin| is_unknown(&plugin)) {
+            return None;
+        }
+        let templates = self.templates();
+        Some(
+            templates
+                .filter_map(|(_, _, template)| template.get("name")?.as_str())
+                .collect(),
+        )
+    }
+
+    /// Templates by which no bucket can be made.
+    fn unplaceable(&self, warnings: &mut Vec<Diagnostic>) {
+        let drives = self.storage.set.drives.len();
+        for (step, number, template) in self.templates() {
+            let shards = |key: &str| template.get("geometry")?.get(key)?.as_u64();
+            let (Some(data), Some(parity)) = (shards("data"), shards("parity")) else {
+                continue;
+            };
+            let fault = if parity > data {
+                format!("{parity} parity shards are more than {data} data shards")
+            } else if data.saturating_add(parity) > drives as u64 {
+                format!(
+                    "{data} data and {parity} parity shards need more than the {drives} drives of the set"
+                )
+            } else {
+                continue;
+            };
+            let place = step.settings_place_of(&format!("/templates/{number}/geometry"));
+            let message = format!("no bucket can be made by this template: {fault}");
+            warnings.push(place.complain(message, "change `geometry`, or leave it out"));
+        }
+    }
 }
 
 /// Why no request is asked about, or nobody learns of the answer.
@@ -74,23 +136,38 @@ fn unreachable(
     step: &Step,
     earlier: &[Step],
     facts: Option<&PluginFacts>,
+    templates: Option<&[&str]>,
     warnings: &mut Vec<Diagnostic>,
 ) {
     let mut warn = |message: String, help: &str| warnings.push(step.place.complain(message, help));
     let matching = &step.matching;
-    let mut said_here = match step.is_varied() {
-        // Of the rest, its use in the chain tells.
-        true => matching.within.iter(),
-        false => matching.buckets.iter(),
-    };
-    for glob in said_here.clone().filter(|glob| !can_match(glob)) {
+    let rule = matching
+        .within
+        .iter()
+        .filter_map(|selector| match selector {
+            Selector::Name(glob) => Some(glob),
+            Selector::Template(_) => None,
+        });
+    // Of the rest, the use in the chain tells.
+    let own = matching.buckets.iter().filter(|_| !step.is_varied);
+    for glob in rule.chain(own).filter(|glob| !can_match(glob)) {
         let message = format!("no bucket can have a name like `{}`", glob.as_str());
         let help = "names have 3 to 63 characters, begin and end with a letter or a digit, have no \
                     two dots in a row, and are no IP addresses";
         warn(message, help);
     }
-    if step.is_varied() {
-        if said_here.all(|glob| matching.except.contains(glob)) {
+    for selector in &matching.within {
+        if let (Selector::Template(name), Some(known)) = (selector, templates)
+            && !known.contains(&name.as_str())
+        {
+            let message = format!("no bucket is made by a template `{name}`");
+            let help = suggest(name, known.iter().copied(), "template");
+            warn(message, &help);
+        }
+    }
+    if step.is_varied {
+        let mut within = matching.within.iter();
+        if within.all(|selector| matching.except.contains(selector)) {
             let message = format!("an earlier entry says what `{}` is here", step.plugin);
             warn(
                 message,

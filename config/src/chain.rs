@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::account::Account;
-use crate::matching::{self, Glob, Match};
+use crate::matching::{self, Match, Selector};
 use crate::policy::Names;
 use crate::read::{Fields, Valid, Value};
 use crate::report::Place;
@@ -11,7 +11,7 @@ use crate::settings::Places;
 use crate::words::Mode;
 
 pub(crate) const STEP_KEYS: &[&str] = &["use", "match", "settings", "mode"];
-pub(crate) const ENTRY_KEYS: &[&str] = &["match", "insert", "settings", "shadow"];
+pub(crate) const ENTRY_KEYS: &[&str] = &["match", "templates", "insert", "settings", "shadow"];
 pub(crate) const INSERT_KEYS: &[&str] = &["after", "before", "use", "match", "settings", "mode"];
 
 /// One use of a plugin.
@@ -22,6 +22,8 @@ pub struct Step {
     pub matching: Match,
     pub settings: serde_json::Value,
     pub mode: Mode,
+    /// Whether it is what an entry of `buckets` makes of a use in the chain.
+    pub(crate) is_varied: bool,
     pub place: Place,
     /// Of its settings.
     pub(crate) places: Places,
@@ -31,11 +33,6 @@ impl Step {
     /// Whether it is there for the buckets of an entry of `buckets`.
     pub(crate) fn is_of_buckets(&self) -> bool {
         self.place.path().starts_with("buckets")
-    }
-
-    /// Whether it is what an entry of `buckets` makes of a use in the chain.
-    pub(crate) fn is_varied(&self) -> bool {
-        !self.matching.within.is_empty()
     }
 
     /// Whether every request has to pass it.
@@ -81,6 +78,7 @@ fn use_of(value: &Value<'_>, fields: &Fields<'_>, known: &Known<'_>) -> Valid<St
         matching: matching?,
         settings: settings?,
         mode: mode?,
+        is_varied: false,
         place: value.place(),
         places: fields
             .get("settings")
@@ -105,7 +103,7 @@ enum Side {
 
 /// What is different for some buckets.
 pub(crate) struct Entry {
-    buckets: Vec<Glob>,
+    buckets: Vec<Selector>,
     inserts: Vec<Insert>,
     /// By the plugins whose uses in the chain are others for these buckets.
     variations: BTreeMap<String, Variation>,
@@ -120,7 +118,7 @@ struct Variation {
 
 pub(crate) fn entry(value: &Value<'_>, known: &Known<'_>, enforced: &[String]) -> Valid<Entry> {
     let fields = value.fields(ENTRY_KEYS)?;
-    let buckets = fields.required("match", "[\"prod-*\"]", matching::globs);
+    let buckets = selectors(value, &fields);
     let inserts = fields.or("insert", Vec::new(), |value| {
         value.filled_list("insert a step, or remove the key", |value| {
             insert(value, known)
@@ -155,7 +153,7 @@ pub(crate) fn entry(value: &Value<'_>, known: &Known<'_>, enforced: &[String]) -
     }
     let (buckets, mut inserts) = (buckets?, inserts?);
     for insert in &mut inserts {
-        insert.step.matching.buckets.clone_from(&buckets);
+        insert.step.matching.within.clone_from(&buckets);
     }
     let mut variations: BTreeMap<_, _> = settings?.into_iter().collect();
     for (plugin, place) in shadow? {
@@ -171,6 +169,24 @@ pub(crate) fn entry(value: &Value<'_>, known: &Known<'_>, enforced: &[String]) -
         inserts,
         variations,
     })
+}
+
+/// The buckets that an entry is about: those with such names, and those that were
+/// made by such templates.
+fn selectors(entry: &Value<'_>, fields: &Fields<'_>) -> Valid<Vec<Selector>> {
+    let names = fields.or("match", Vec::new(), matching::globs);
+    let templates = fields.or("templates", Vec::new(), matching::templates);
+    let names = names?.into_iter().map(Selector::Name);
+    let selectors: Vec<_> = names
+        .chain(templates?.into_iter().map(Selector::Template))
+        .collect();
+    match selectors.is_empty() {
+        true => {
+            let help = "add `match: [\"prod-*\"]`, `templates: [NAME]`, or both";
+            Err(entry.fail("the entry does not say which buckets it is about", help))
+        }
+        false => Ok(selectors),
+    }
 }
 
 fn not_used(name: &str) -> String {
@@ -227,6 +243,7 @@ fn vary(mut step: Step, entries: &[Entry]) -> Vec<Step> {
             continue;
         };
         let mut other = step.clone();
+        other.is_varied = true;
         other.place = variation.place.clone();
         other.matching.within.clone_from(&entry.buckets);
         if let Some((settings, places)) = &variation.settings {

@@ -40,7 +40,7 @@ pub use config::{Config, Overrides};
 pub use decisions::Decisions;
 pub use endpoint::Endpoint;
 pub use failure::{Breaker, Failure, OnFailure, OnStart};
-pub use matching::{Glob, HeaderPattern, Match, Who};
+pub use matching::{Glob, HeaderPattern, Match, Selector, Who};
 pub use plugin::{Plugin, PluginLimits, PluginSource};
 pub use report::{Diagnostic, Place, Report};
 pub use schema::schema;

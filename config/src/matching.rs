@@ -16,10 +16,10 @@ pub struct Match {
     pub operations: Vec<Operation>,
     /// Empty for all, and for requests without a bucket.
     pub buckets: Vec<Glob>,
-    /// Those that an entry of `buckets` is about, of which one fits, too. Empty for all.
-    pub within: Vec<Glob>,
-    /// Those that others are about; none fits.
-    pub except: Vec<Glob>,
+    /// What an entry of `buckets` is about, of which one fits, too. Empty for all.
+    pub within: Vec<Selector>,
+    /// What others are about; none fits.
+    pub except: Vec<Selector>,
     /// What the key of an object begins with. Empty for all, and for requests without a key.
     pub prefixes: Vec<String>,
     /// Empty for all.
@@ -43,6 +43,15 @@ impl Glob {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What an entry of `buckets` is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// Buckets with such a name.
+    Name(Glob),
+    /// Buckets that were made by the template of this name.
+    Template(String),
 }
 
 /// Some of those who make requests.
@@ -113,6 +122,20 @@ pub(crate) fn globs(value: &Value<'_>) -> Valid<Vec<Glob>> {
             match valid {
                 true => Ok(Glob(text.to_owned())),
                 false => Err(format!("`{text}` is not a pattern for bucket names")),
+            }
+        })
+    })
+}
+
+/// What buckets were made by. Which templates there are is for a plugin to say.
+pub(crate) fn templates(value: &Value<'_>) -> Valid<Vec<String>> {
+    let help = "use 1 to 64 letters, digits, `.`, `_` and `-`";
+    value.filled_list("name a template, or leave the key out", |value| {
+        value.parsed(help, |text| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            match (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+                true => Ok(text.to_owned()),
+                false => Err(format!("`{text}` cannot name a template")),
             }
         })
     })

@@ -118,15 +118,19 @@ pub(crate) fn policy<'a>(
     })
 }
 
-/// The region is what clients sign for, so the bundled authenticator takes its
-/// signatures, unless the settings name the regions themselves.
+/// The region is what clients sign for. So the bundled authenticator takes its
+/// signatures, and it is what clients fill in as the location of a bucket, unless
+/// the settings name the regions themselves.
 fn default_regions(step: &mut Step, plugins: &[Plugin], region: &str) {
     let source = plugins
         .iter()
         .find(|plugin| plugin.name == step.plugin)
         .map(|plugin| &plugin.source);
-    let is_auth = matches!(source, Some(PluginSource::Builtin(name)) if name == "auth");
-    if let Some(settings) = step.settings.as_object_mut().filter(|_| is_auth) {
+    let takes_regions = matches!(
+        source,
+        Some(PluginSource::Builtin(name)) if ["auth", "provisioning"].contains(&name.as_str())
+    );
+    if let Some(settings) = step.settings.as_object_mut().filter(|_| takes_regions) {
         settings
             .entry("regions")
             .or_insert_with(|| serde_json::json!([region]));

@@ -477,8 +477,12 @@ fn entry() -> Json {
         other => use_of(other, &matched),
     });
     insert["oneOf"] = json!([{"required": ["after"]}, {"required": ["before"]}]);
-    let mut entry = object(chain::ENTRY_KEYS, &["match"], |key| match key {
+    let mut entry = object(chain::ENTRY_KEYS, &[], |key| match key {
         "match" => buckets(),
+        "templates" => about(
+            "What buckets were made by, beside those that `match` names.",
+            filled(name("The name of a template.")),
+        ),
         "insert" => about("Steps that they have besides.", filled(insert.clone())),
         "settings" => about(
             "By plugins of the chain: what their uses have instead of their settings.",
@@ -491,11 +495,13 @@ fn entry() -> Json {
         other => unknown(other),
     });
     let filled = |key: &str, rule: Json| json!({"required": [key], "properties": {key: rule}});
-    entry["anyOf"] = json!([
+    let changes = json!([
         filled("insert", json!({"minItems": 1})),
         filled("settings", json!({"minProperties": 1})),
         filled("shadow", json!({"minItems": 1})),
     ]);
+    let selectors = json!([{"required": ["match"]}, {"required": ["templates"]}]);
+    entry["allOf"] = json!([{"anyOf": selectors}, {"anyOf": changes}]);
     entry
 }
 

@@ -39,10 +39,13 @@ pub(crate) struct Spot {
 impl Step {
     /// Where its settings stand, or else the step.
     pub fn settings_place(&self) -> &Place {
-        self.places
-            .0
-            .get("")
-            .map_or(&self.place, |spot| &spot.value)
+        self.settings_place_of("")
+    }
+
+    /// Where one of its settings stands, by its JSON pointer, or else the step.
+    pub(crate) fn settings_place_of(&self, pointer: &str) -> &Place {
+        let spot = self.places.0.get(pointer);
+        spot.map_or(&self.place, |spot| &spot.value)
     }
 
     /// What a plugin with this schema will not take, each fault at its own place.

@@ -223,6 +223,55 @@ fn an_entry_for_buckets_that_an_earlier_one_decides_on_is_found() {
 }
 
 #[test]
+fn an_entry_for_a_template_that_there_is_not_is_found() {
+    let provisioning = "provisioning: {source: builtin:provisioning}, all: {source: builtin:b}";
+    let other = "provisioning: {source: \"file:p.wasm\", digest: sha256:00, grants: [placement]}, all: {source: builtin:b}";
+    let other = other.replace("sha256:00", &format!("sha256:{}", "0".repeat(64)));
+    let with = |plugins: &str, templates: &str| {
+        let rest = format!(
+            "chain: [{{use: all}}, {{use: provisioning, settings: {{templates: [{{name: gold}}]}}}}]
+enforced: [all]
+buckets: [{{templates: [{templates}], insert: [{{after: all, use: all, settings: {{a: 1}}}}]}}]"
+        );
+        warnings(plugins, &rest)
+    };
+    assert!(with(provisioning, "gold").is_empty());
+    assert_eq!(
+        with(provisioning, "gold, glod"),
+        ["buckets[0].insert[0]: no bucket is made by a template `glod`"]
+    );
+    // Another plugin may make buckets by any.
+    assert!(with(&other, "glod").is_empty());
+}
+
+#[test]
+fn a_template_that_the_drives_cannot_hold_is_found() {
+    let with = |geometry: &str| {
+        let rest = format!(
+            "chain: [{{use: p, settings: {{templates: [{{name: a}}, {{name: b, geometry: {geometry}}}]}}}}]"
+        );
+        warnings("p: {source: builtin:provisioning}", &rest)
+    };
+    let place = "chain[0].settings.templates[1].geometry: no bucket can be made by this template";
+    assert!(with("{data: 1, parity: 1}").is_empty());
+    assert!(with("{data: 2, parity: 0}").is_empty());
+    // What is no geometry at all is for the plugin to refuse.
+    assert!(with("{data: many}").is_empty());
+    assert_eq!(
+        with("{data: 2, parity: 1}"),
+        [format!(
+            "{place}: 2 data and 1 parity shards need more than the 2 drives of the set"
+        )]
+    );
+    assert_eq!(
+        with("{data: 0, parity: 1}"),
+        [format!(
+            "{place}: 1 parity shards are more than 0 data shards"
+        )]
+    );
+}
+
+#[test]
 fn the_embedded_configuration_has_nothing_to_warn_of() {
     let config = Config::embedded(&config::Overrides::default()).unwrap();
     assert!(config.analyse(&BTreeMap::new()).is_empty());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::{
     Breaker, Config, Decisions, Failure, FailureKind, Glob, Grant, Limits, Match, Mode, OnStart,
-    Overrides, PluginLimits, PluginSource, Reference, Secret, Who,
+    Overrides, PluginLimits, PluginSource, Reference, Secret, Selector, Who,
 };
 use s3::Operation;
 
@@ -84,6 +84,7 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
         plugins,
         [
             ("auth", &builtin("auth")),
+            ("provisioning", &builtin("provisioning")),
             ("cors", &builtin("cors")),
             ("acl", &builtin("acl")),
             ("tagging", &builtin("tagging")),
@@ -96,6 +97,7 @@ fn the_embedded_configuration_is_six_drives_and_the_bundled_chain() {
         chain,
         [
             "auth",
+            "provisioning",
             "cors",
             "acl",
             "tagging",
@@ -193,12 +195,19 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     // The insert comes after its anchor, with the buckets of its entry.
     let uploads = [Operation::PutObject, Operation::CreateMultipartUpload];
     type Expected<'a> = (&'a str, &'a [Operation], &'a [&'a str], &'a str, Mode);
-    let expected: [Expected<'_>; 5] = [
+    let expected: [Expected<'_>; 6] = [
         (
             "auth",
             &[],
             &[],
             r#"{"regions":["us-east-1"]}"#,
+            Mode::Enforce,
+        ),
+        (
+            "provisioning",
+            &[],
+            &[],
+            r#"{"default_template":"default","mode":"create-delete","regions":["us-east-1"],"templates":[{"name":"default"}]}"#,
             Mode::Enforce,
         ),
         ("acl", &[], &[], "{}", Mode::Enforce),
@@ -220,20 +229,21 @@ fn a_custom_plugin_is_read_with_all_that_is_said_about_it() {
     ];
     assert_eq!(config.chain.len(), expected.len());
     for (step, (plugin, operations, buckets, settings, mode)) in config.chain.iter().zip(expected) {
-        let globs: Vec<_> = step
-            .matching
-            .buckets
-            .iter()
-            .map(|glob| glob.as_str())
-            .collect();
+        let Match {
+            buckets: own,
+            within,
+            ..
+        } = &step.matching;
+        let own = own.iter().map(|glob| glob.as_str().to_owned());
+        let globs: Vec<_> = own.chain(within.iter().map(selected)).collect();
         assert_eq!(step.plugin, plugin);
         assert_eq!(step.matching.operations, operations);
         assert_eq!(globs, buckets);
         assert_eq!(step.settings.to_string(), settings);
         assert_eq!(step.mode, mode);
     }
-    assert_eq!(config.chain[2].place.path(), "buckets[0].insert[0]");
-    assert_eq!(config.chain[3].place.path(), "chain[2]");
+    assert_eq!(config.chain[3].place.path(), "buckets[0].insert[0]");
+    assert_eq!(config.chain[4].place.path(), "chain[3]");
 }
 
 #[test]
@@ -285,12 +295,12 @@ fn what_a_plugin_may_reach_and_what_its_failures_mean_is_read_in_full() {
     let code = Failure::Answer(s3::Code::ServiceUnavailable);
     assert_eq!(links.on_failure.settings, OnStart::Serve(code));
 
-    let matching = &config.chain[3].matching;
+    let matching = &config.chain[4].matching;
     assert_eq!(matching.prefixes, ["invoices/", "credit-notes/"]);
     assert_eq!(matching.principals, [Who::Role("uploader".to_owned())]);
-    assert_eq!(config.chain[4].matching.principals, [Who::Anonymous]);
+    assert_eq!(config.chain[5].matching.principals, [Who::Anonymous]);
     assert_eq!(
-        config.chain[5].matching.headers[0].as_str(),
+        config.chain[6].matching.headers[0].as_str(),
         "x-link-signature"
     );
     assert_eq!(config.enforced, ["auth", "acl"]);
@@ -355,8 +365,8 @@ buckets:
     let chain: Vec<_> = config
         .chain
         .iter()
-        .map(|step| match step.matching.buckets.first() {
-            Some(bucket) => format!("{}@{}", step.plugin, bucket.as_str()),
+        .map(|step| match step.matching.within.first() {
+            Some(selector) => format!("{}@{}", step.plugin, selected(selector)),
             None => step.plugin.clone(),
         })
         .collect();
@@ -383,6 +393,7 @@ enforced: [a]
         );
         let config = Config::parse(&text, "buckets.yaml", Path::new("")).unwrap();
         let globs = |globs: &[Glob]| globs.iter().map(Glob::as_str).collect::<Vec<_>>().join(",");
+        let rules = |rules: &[Selector]| rules.iter().map(selected).collect::<Vec<_>>().join(",");
         let steps = config.chain.iter().map(|step| {
             let Match {
                 buckets,
@@ -394,8 +405,8 @@ enforced: [a]
                 "{}: {} & {} - {} {} {} {}",
                 step.plugin,
                 globs(buckets),
-                globs(within),
-                globs(except),
+                rules(within),
+                rules(except),
                 step.settings,
                 step.mode.name(),
                 step.place.path()
@@ -434,7 +445,16 @@ enforced: [a]
             vec![
                 "b: p* & x -  {\"k\":1} shadow buckets[0].shadow[0]",
                 "b: p* &  - x {\"k\":1} enforce chain[1]",
-                "b: x &  -  {} enforce buckets[0].insert[0]",
+                "b:  & x -  {} enforce buckets[0].insert[0]",
+            ],
+        ),
+        // By what they were made, beside those with such names.
+        (
+            "{match: [x], templates: [gold, cold], settings: {b: {}}, insert: [{after: b, use: b}]}",
+            vec![
+                "b: p* & x,<gold>,<cold> -  {} enforce buckets[0].settings.b",
+                "b: p* &  - x,<gold>,<cold> {\"k\":1} enforce chain[1]",
+                "b:  & x,<gold>,<cold> -  {} enforce buckets[0].insert[0]",
             ],
         ),
     ] {
@@ -445,7 +465,7 @@ enforced: [a]
 }
 
 #[test]
-fn the_bundled_authenticator_takes_the_region_that_is_configured() {
+fn the_bundled_plugins_that_look_at_regions_take_the_one_that_is_configured() {
     let settings = |rest: &str| -> Vec<String> {
         let text = format!(
             "
@@ -462,24 +482,17 @@ accounts: [{{id: me}}]
     let catalogue = "plugins: {who: {source: builtin:auth}, auth: {source: \"file:auth.wasm\"}}";
     for (rest, expected) in [
         (
-            // The embedded chain.
-            "region: eu-central-1".to_owned(),
-            vec![
-                r#"{"max_skew_s":900,"regions":["eu-central-1"]}"#,
-                r#"{"when_unset":"error"}"#,
-                "{}",
-                "{}",
-                "{}",
-                r#"{"response":"empty"}"#,
-            ],
-        ),
-        (
             "chain: [{use: auth}]".to_owned(),
             vec![r#"{"regions":["us-east-1"]}"#],
         ),
         (
-            "region: eu-central-1\nchain: [{use: auth}, {use: acl}]".to_owned(),
-            vec![r#"{"regions":["eu-central-1"]}"#, "{}"],
+            "region: eu-central-1\nchain: [{use: auth}, {use: provisioning}, {use: acl}]"
+                .to_owned(),
+            vec![
+                r#"{"regions":["eu-central-1"]}"#,
+                r#"{"regions":["eu-central-1"]}"#,
+                "{}",
+            ],
         ),
         (
             format!("region: eu-central-1\n{catalogue}\nchain: [{{use: who}}, {{use: auth}}]"),
@@ -494,6 +507,12 @@ accounts: [{{id: me}}]
     ] {
         assert_eq!(settings(&rest), expected, "{rest}");
     }
+    // In the embedded chain, too.
+    let embedded = settings("region: eu-central-1");
+    let told = embedded
+        .iter()
+        .filter(|one| one.contains(r#""regions":["eu-central-1"]"#));
+    assert_eq!(told.count(), 2, "{embedded:?}");
 }
 
 #[test]
@@ -510,5 +529,13 @@ chain: [{use: a}, {use: b}]
     let config = Config::parse(text, "alias.yaml", Path::new("")).unwrap();
     for plugin in &config.plugins {
         assert_eq!(plugin.limits.cpu, Duration::from_millis(7));
+    }
+}
+
+/// What an entry of `buckets` is about, as a test writes it.
+fn selected(selector: &Selector) -> String {
+    match selector {
+        Selector::Name(glob) => glob.as_str().to_owned(),
+        Selector::Template(name) => format!("<{name}>"),
     }
 }

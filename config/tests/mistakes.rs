@@ -974,8 +974,22 @@ fn a_mistake_is_reported_with_its_place_its_keys_and_what_to_do() {
             "buckets: [{insert: [{after: acl, use: acl}]}]",
             (7, 11),
             "buckets[0]",
-            "`match` is missing",
+            "does not say which buckets",
             "prod-*",
+        ),
+        (
+            "buckets: [{templates: [], insert: [{after: acl, use: acl}]}]",
+            (7, 23),
+            "buckets[0].templates",
+            "empty",
+            "leave the key out",
+        ),
+        (
+            "buckets: [{templates: [a b], insert: [{after: acl, use: acl}]}]",
+            (7, 24),
+            "buckets[0].templates[0]",
+            "cannot name a template",
+            "letters, digits",
         ),
         (
             "buckets: [{match: [a-b]}]",

@@ -21,6 +21,10 @@ const COMPONENTS: &[(&str, &[u8])] = &[
         include_bytes!("../../plugins/dist/location.wasm"),
     ),
     (
+        "provisioning",
+        include_bytes!("../../plugins/dist/provisioning.wasm"),
+    ),
+    (
         "request-payment",
         include_bytes!("../../plugins/dist/request-payment.wasm"),
     ),

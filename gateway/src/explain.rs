@@ -232,7 +232,17 @@ impl Play<'_> {
         for access in &*scene.accesses {
             run.authorize(access)?;
         }
-        run.prepare(&scene.target)?;
+        match self.head.operation {
+            Operation::CreateBucket => {
+                if let Some(bucket) = &scene.target.bucket {
+                    let caller = stage::own_id(run.principal());
+                    return Err(op::create_bucket::taken(&bucket.owner, caller));
+                }
+                let creation = stage::creation(&self.situation.body, run.chain())?;
+                run.prepare_bucket(&scene.target, creation)?;
+            }
+            _ => drop(run.prepare(&scene.target)?),
+        }
         self.serve(run, &scene, &store).await
     }
 

@@ -94,6 +94,6 @@ async fn answer(generation: &Generation, routed: Routed, exchange: &mut Exchange
     exchange.run.address(&scene.target);
     exchange.scene = Some(scene);
     let authorized = stage::authorize(loaded, &mut exchange.run)?;
-    let cleared = stage::prepare(authorized, &mut exchange.run)?;
+    let cleared = stage::prepare(authorized, exchange).await?;
     stage::serve(cleared, exchange, generation).await
 }

@@ -381,9 +381,13 @@ fn matching(matching: &config::Match) -> Result<Match, String> {
         let globs = globs.collect::<Result<Vec<_>, _>>();
         globs.map_err(|error| error.to_string())
     };
-    let selectors = |names: &[config::Glob]| {
-        let named = globs(names)?.into_iter().map(Selector::Name);
-        Ok::<_, String>(named.collect())
+    let selectors = |selectors: &[config::Selector]| {
+        let selectors = selectors.iter().map(|selector| match selector {
+            config::Selector::Name(glob) => host::Glob::parse(glob.as_str()).map(Selector::Name),
+            config::Selector::Template(name) => Ok(Selector::Template(name.clone())),
+        });
+        let selectors = selectors.collect::<Result<Vec<_>, _>>();
+        selectors.map_err(|error| error.to_string())
     };
     let headers = headers
         .iter()

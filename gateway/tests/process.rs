@@ -185,7 +185,7 @@ fn check_finds_no_mistake_in_the_embedded_default_and_fails_on_a_bad_file() {
     let (good, said) = check(folder.path(), &[]);
     assert!(good, "{said}");
     assert!(
-        said.contains("6 plugins loaded, 6 steps in the chain"),
+        said.contains("7 plugins loaded, 7 steps in the chain"),
         "{said}"
     );
 
@@ -369,7 +369,7 @@ fn a_hang_up_and_a_command_reload_and_the_status_tells_what_is_there() {
         "generation     4 since ",
         "last reload    refused at ",
         "sluice.yaml:5:1",
-        "chain          auth, cors, acl, tagging, request-payment, location",
+        "chain          auth, provisioning, cors, acl, tagging, request-payment, location",
         "acl       ",
         "sha256:",
         "online",

@@ -40,6 +40,7 @@ codes! {
     InvalidAccessKeyId "The AWS Access Key Id you provided does not exist in our records.",
     InvalidArgument "Invalid Argument",
     InvalidBucketAclWithObjectOwnership "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    InvalidBucketState "The request is not valid for the current state of the bucket.",
     InvalidDigest "The Content-MD5 or checksum value that you specified is not valid.",
     InvalidLocationConstraint "The specified location constraint is not valid.",
     InvalidRequest "Invalid Request",

@@ -44,10 +44,12 @@ pub(crate) fn policy(name: &str, component: &Path, members: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   {name}: {{source: 'file:{}', {members}}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: {name}
 ",

@@ -36,6 +36,11 @@ fn the_location_answers_in_the_sandbox_as_it_does_natively() {
 }
 
 #[test]
+fn provisioning_answers_in_the_sandbox_as_it_does_natively() {
+    check("plugins/provisioning", &[Grant::Placement]);
+}
+
+#[test]
 fn requests_are_paid_in_the_sandbox_as_they_are_natively() {
     check(
         "plugins/request-payment",

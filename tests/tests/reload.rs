@@ -22,12 +22,14 @@ fn start() -> Server {
         policy: format!(
             "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   location: {{source: 'builtin:location'}}
   tagging: {{source: 'builtin:tagging', grants: [documents]}}
   require-tag: {{source: 'file:{}'}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: tagging
   - use: location
@@ -92,7 +94,7 @@ fn a_reload_swaps_settings_and_tells_what_is_different() {
     assert!(
         reply
             .text()
-            .contains("step 5 of the chain, `require-tag`, is another"),
+            .contains("step 6 of the chain, `require-tag`, is another"),
         "{reply:?}"
     );
     assert_eq!(needed(&server), "gen2");
@@ -105,7 +107,7 @@ fn a_reload_swaps_settings_and_tells_what_is_different() {
     assert!(
         reply
             .text()
-            .contains("the chain was auth, acl, tagging, location, require-tag and is auth, acl, tagging, location"),
+            .contains("the chain was auth, provisioning, acl, tagging, location, require-tag and is auth, provisioning, acl, tagging, location"),
         "{reply:?}"
     );
     server.object("/data/key", "x");
@@ -154,7 +156,7 @@ fn a_generation_that_cannot_be_used_leaves_the_old_one_serving_and_says_why() {
             &format!("', digest: 'sha256:{:064}'}}\nchain", 0),
             "has the digest sha256:",
         ),
-        ("{key: gen1}", "{key: ''}", "chain[4].settings.key: "),
+        ("{key: gen1}", "{key: ''}", "chain[5].settings.key: "),
         ("{key: gen1}", "{kez: gen1}", "kez"),
         (
             "limits: {}",

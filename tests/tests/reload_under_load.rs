@@ -164,12 +164,14 @@ fn policy(generation: u64) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   require-tag: {{source: 'file:{code}'}}
   rate-limit: {{source: 'file:rate-limit.wasm', grants: [counters], instances: reuse}}
   legal-notice: {{source: 'file:legal-notice.wasm', grants: [documents]}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: require-tag
     match: {{buckets: [data]}}

@@ -429,11 +429,13 @@ fn gateway() -> Server {
         text.to_owned()
             + "plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock], limits: {cpu: 2s, wall: 60s}}
+  provisioning: {source: 'builtin:provisioning', grants: [placement], limits: {cpu: 2s, wall: 60s}}
   acl: {source: 'builtin:acl', grants: [documents, directory, placement], limits: {cpu: 2s, wall: 60s}}
   bad: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
   watched: {source: 'file:bad.wasm', grants: [clock], limits: {cpu: 2ms}}
 chain:
   - use: auth
+  - {use: provisioning, settings: {mode: create-delete, default_template: default, templates: [{name: default}]}}
   - use: acl
   - use: bad
     match: {buckets: [bad]}

@@ -61,6 +61,14 @@ pub(super) const ACL: Use = Use {
     settings: "{}",
 };
 
+pub(super) const PROVISIONING: Use = Use {
+    plugin: "provisioning",
+    source: "builtin:provisioning",
+    grants: "[placement]",
+    more: "",
+    settings: r#"{"mode": "create-delete", "default_template": "default", "templates": [{"name": "default"}]}"#,
+};
+
 pub(super) const LOCATION: Use = Use {
     plugin: "location",
     source: "builtin:location",
@@ -110,7 +118,7 @@ pub(super) const ENDLESS: Use = Use {
     settings: "{}",
 };
 
-pub(super) const DEFAULT: &[Use] = &[AUTH, ACL, LOCATION];
+pub(super) const DEFAULT: &[Use] = &[AUTH, PROVISIONING, ACL, LOCATION];
 /// All of them are asked about a signed read.
 pub(super) const FIVE: &[Use] = &[JWT_BEARER, AUTH, ACL, IP_ALLOW_LIST, RATE_LIMIT];
 

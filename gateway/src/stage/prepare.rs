@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use host::{Changes, Ownership, Principal, Resource, Run};
+use host::{Changes, Ownership, Principal, Resource};
 use http::{HeaderName, HeaderValue, Method, header};
 use s3::time::http_date;
 use s3::{Access, Code, Head, Operation, Payload, StreamKey};
 use storage::{Bucket, BucketName, Documents, Marker, Object, ObjectKey};
 
 use crate::error::Result;
-use crate::stage::Authorized;
+use crate::pipeline::Exchange;
+use crate::stage::{Authorized, creation};
 
 /// The owner of what anonymous requests create.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
@@ -32,9 +33,16 @@ pub(crate) struct Cleared {
     _proof: (),
 }
 
-pub(crate) fn prepare(authorized: Authorized, run: &mut Run) -> Result<Cleared> {
+pub(crate) async fn prepare(authorized: Authorized, exchange: &mut Exchange) -> Result<Cleared> {
     let loaded = authorized.loaded;
-    let changes = run.prepare(&loaded.scene.target)?;
+    let target = &loaded.scene.target;
+    let changes = match loaded.authenticated.head.operation {
+        Operation::CreateBucket => {
+            let creation = creation::read(&loaded, exchange).await?;
+            exchange.run.prepare_bucket(target, creation)?
+        }
+        _ => exchange.run.prepare(target)?,
+    };
     let head = loaded.authenticated.head;
     let copies = matches!(
         head.operation,
@@ -117,10 +125,7 @@ impl Cleared {
 
     /// The id of the account on whose behalf the request is made.
     pub(crate) fn caller(&self) -> String {
-        match &self.principal {
-            Principal::Account(account) => account.id.clone(),
-            Principal::Anonymous => ANONYMOUS_ID.to_owned(),
-        }
+        own_id(&self.principal).to_owned()
     }
 
     /// The documents of an object that the operation creates.
@@ -132,6 +137,14 @@ impl Cleared {
 
     pub(crate) fn payload(&self) -> Result<Payload> {
         Ok(Payload::of(&self.head)?)
+    }
+}
+
+/// The id of whoever makes a request, also where that is nobody.
+pub(crate) fn own_id(principal: &Principal) -> &str {
+    match principal {
+        Principal::Account(account) => &account.id,
+        Principal::Anonymous => ANONYMOUS_ID,
     }
 }
 

@@ -33,9 +33,7 @@ pub(crate) async fn serve(
     let store = &*generation.store;
     match operation {
         Operation::ListBuckets => op::list_buckets::run(&cleared, generation).await,
-        Operation::CreateBucket => {
-            op::create_bucket::run(cleared, &mut exchange.body, generation).await
-        }
+        Operation::CreateBucket => op::create_bucket::run(cleared, store).await,
         Operation::HeadBucket => op::head_bucket::run(&cleared, generation.region()),
         Operation::DeleteBucket => op::delete_bucket::run(&cleared, store).await,
         Operation::ListObjects => op::list_objects::run(&cleared, generation).await,

@@ -118,27 +118,37 @@ impl<'a> Json<'a> {
         keys: &[&str],
         each: &mut dyn FnMut(usize, &mut Self) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        let mut seen = 0_u64;
+        self.entries(&mut |key, json| {
+            let Some(index) = keys.iter().position(|known| *known == key) else {
+                return Err(unknown(key, keys));
+            };
+            let bit = 1_u64.checked_shl(index as u32).unwrap_or_default();
+            if seen & bit != 0 {
+                return Err(Fault::new("is there twice"));
+            }
+            seen |= bit;
+            each(index, json)
+        })
+    }
+
+    /// An object with any keys, each of whose values is read by `each`.
+    pub fn entries(
+        &mut self,
+        each: &mut dyn FnMut(&str, &mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         if !self.eat(b'{') {
             return Err(Fault::new("must be keys with values"));
         }
         if self.eat(b'}') {
             return Ok(());
         }
-        let mut seen = 0_u64;
         loop {
             let key = self.string()?;
             if !self.eat(b':') {
                 return Err(Fault::new(MALFORMED));
             }
-            let Some(index) = keys.iter().position(|known| *known == key) else {
-                return Err(unknown(&key, keys));
-            };
-            let bit = 1_u64.checked_shl(index as u32).unwrap_or_default();
-            if seen & bit != 0 {
-                return Err(Fault::new("is there twice").below(&key));
-            }
-            seen |= bit;
-            each(index, self).map_err(|fault| fault.below(&key))?;
+            each(&key, self).map_err(|fault| fault.below(&key))?;
             if self.eat(b'}') {
                 return Ok(());
             }
@@ -230,7 +240,7 @@ fn unknown(key: &str, keys: &[&str]) -> Fault {
             }
         }
     }
-    Fault::new(what).below(key)
+    Fault::new(what)
 }
 
 #[cold]
@@ -315,6 +325,34 @@ mod tests {
             "\"\\u",
         ] {
             check(malformed, None);
+        }
+    }
+
+    #[test]
+    fn an_object_may_have_any_keys() {
+        let check = |json: &str, expected: Result<&[(&str, &str)], &str>| {
+            let mut found = Vec::new();
+            let read = Json::new(json).entries(&mut |key, json| {
+                found.push((key.to_owned(), json.string()?.into_owned()));
+                Ok(())
+            });
+            let found: Vec<_> = found
+                .iter()
+                .map(|(key, value)| (&**key, &**value))
+                .collect();
+            let read = read.map(|()| &*found).map_err(|fault| fault.to_text());
+            assert_eq!(read, expected.map_err(str::to_owned), "{json}");
+        };
+        check("{}", Ok(&[]));
+        check(r#"{"a": "b", "": ""}"#, Ok(&[("a", "b"), ("", "")]));
+        check(r#"{"a": 1}"#, Err("`a` must be a text"));
+        check("[]", Err("must be keys with values"));
+        for malformed in ["{", r#"{"a""#, r#"{"a":"b""#] {
+            assert!(
+                Json::new(malformed)
+                    .entries(&mut |_, json| json.string().map(drop))
+                    .is_err()
+            );
         }
     }
 

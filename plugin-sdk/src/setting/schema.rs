@@ -64,6 +64,14 @@ pub(crate) fn list(out: &mut String, about: &str, schema: fn(&mut String)) {
     out.push('}');
 }
 
+/// An object with any keys; `more` are members of the schema of every value.
+pub fn mapping(out: &mut String, value: fn(&mut String), more: &str) {
+    out.push_str(r#""type":"object","additionalProperties":{"#);
+    value(out);
+    out.push_str(more);
+    out.push('}');
+}
+
 fn push_about(out: &mut String, about: &str) {
     if !about.is_empty() {
         out.push_str(r#","description":"#);

@@ -28,6 +28,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ("jwt-bearer", "plugin-sdk/examples/jwt-bearer"),
     ("legal-notice", "tests/plugins/legal-notice"),
     ("location", "plugins/location"),
+    ("provisioning", "plugins/provisioning"),
     ("rate-limit", "plugin-sdk/examples/rate-limit"),
     ("request-payment", "plugins/request-payment"),
     ("require-tag", "plugin-sdk/examples/require-tag"),

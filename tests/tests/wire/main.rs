@@ -20,6 +20,7 @@ mod objects;
 mod owners;
 mod plugins;
 mod post_object;
+mod provisioning;
 mod request_payment;
 mod response_headers;
 mod routing;

@@ -10,11 +10,13 @@ fn policy(mode: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   tagging: {{source: 'builtin:tagging', grants: [documents]}}
   require-tag: {{source: 'file:{component}'}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: tagging
   - use: require-tag

@@ -38,12 +38,14 @@ fn start() -> Server {
         text.to_owned()
             + "plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock]}
+  provisioning: {source: 'builtin:provisioning', grants: [placement]}
   acl: {source: 'builtin:acl', grants: [documents, directory, placement]}
   adds: {source: 'file:adds.wasm'}
   crashes: {source: 'file:crashes.wasm', breaker: off}
   frames: {source: 'file:frames.wasm', breaker: off}
 chain:
   - use: auth
+  - {use: provisioning, settings: {mode: create-delete, default_template: default, templates: [{name: default}]}}
   - use: acl
   - use: adds
   - use: crashes

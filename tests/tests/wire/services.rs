@@ -120,6 +120,7 @@ fn policy(plugin: &str, url: &str, endpoint: &str) -> String {
     format!(
         "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   asks:
     source: file:asks.wasm
@@ -128,6 +129,7 @@ fn policy(plugin: &str, url: &str, endpoint: &str) -> String {
     {plugin}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: asks
 "

@@ -16,10 +16,12 @@ fn start() -> Server {
         policy: format!(
             "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   legal-notice: {{source: 'file:{}', grants: [documents], limits: {{output: 2MiB, memory: 16MiB, cpu: 100ms}}}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
   - use: legal-notice
     settings: {{len_max: {LEN_MAX}}}

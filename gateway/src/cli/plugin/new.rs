@@ -156,7 +156,7 @@ fn check(name: &str, kind: Kind) -> Result<()> {
 }
 
 /// What else the chain has.
-const BESIDE: [&str; 4] = ["auth", "acl", "tagging", "location"];
+const BESIDE: [&str; 5] = ["auth", "provisioning", "acl", "tagging", "location"];
 
 /// Keywords, the packages that come with Rust, and what the new one is built with.
 #[rustfmt::skip]
@@ -254,6 +254,10 @@ sluice-plugin = {{ path = {sdk} }}
     )
 }
 
+/// Buckets are made by one template.
+const PROVISIONING: &str =
+    "{mode: create-delete, default_template: default, templates: [{name: default}]}";
+
 fn configuration(template: &Template) -> String {
     let grants = match template.grants {
         "" => String::new(),
@@ -261,6 +265,7 @@ fn configuration(template: &Template) -> String {
     };
     let step = |name: &str| match name {
         NAME => format!("  - use: {NAME}\n    settings: {}\n", template.settings),
+        "provisioning" => format!("  - use: provisioning\n    settings: {PROVISIONING}\n"),
         name => format!("  - use: {name}\n"),
     };
     let account = template.account;
@@ -286,6 +291,7 @@ accounts:
         secret_key: {{file: sluice-data/root.secret-key}}
 {account}plugins:
   auth: {{source: "builtin:auth", grants: [identity, clock]}}
+  provisioning: {{source: "builtin:provisioning", grants: [placement]}}
   acl: {{source: "builtin:acl", grants: [documents, directory, placement]}}
   tagging: {{source: "builtin:tagging", grants: [documents]}}
   location: {{source: "builtin:location"}}
