@@ -284,13 +284,13 @@ mod tests {
 
     #[test]
     fn a_form_is_a_form_again() {
-        let form = json!({"form": [["key", "a/b.jpg"], ["acl", "public-read"]]});
+        let form = json!({"form": [["key", "a/b.jpg"], ["x-amz-meta-colour", "blue"]]});
         let restored = restored("POST", "PostObject", &form);
         let head = &restored.facts.head;
         assert_eq!(head.target.key().unwrap().as_str(), "a/b.jpg");
-        assert_eq!(head.header("x-amz-acl"), Some("public-read"));
+        assert_eq!(head.header("x-amz-meta-colour"), Some("blue"));
         let form = head.form.as_ref().unwrap();
-        assert_eq!(form.field("acl"), Some("public-read"));
+        assert_eq!(form.field("x-amz-meta-colour"), Some("blue"));
     }
 
     #[test]
