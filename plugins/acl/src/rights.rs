@@ -7,16 +7,11 @@ use crate::acl::{Asking, Permission};
 use crate::dialect::Profile;
 use crate::ownership::Ownership;
 
-/// The role of accounts that may create and delete buckets.
-const PROVISIONER: &str = "bucket-provisioner";
-
 /// What makes an action permissible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// The role of a provisioner.
-    Provisioner,
-    /// That role, and full control of the bucket.
-    ProvisionerInControl,
+    /// No list says: it is for other plugins to allow.
+    Others,
     /// To be somebody.
     Account,
     /// To own the bucket.
@@ -38,11 +33,7 @@ pub(crate) fn allow(profile: Profile, request: &Request, access: &Access) -> boo
         access,
     };
     match need(access.action(), request) {
-        Need::Provisioner => is_provisioner(&principal),
-        Need::ProvisionerInControl => {
-            let control = Permission::FullControl;
-            is_provisioner(&principal) && (asked.owns_bucket() || asked.has_on_bucket(control))
-        }
+        Need::Others => false,
         Need::Account => asked.account.is_some(),
         Need::BucketOwner => asked.owns_bucket(),
         Need::Bucket(permission) => asked.has_on_bucket(permission),
@@ -58,8 +49,8 @@ fn need(action: Action, request: &Request) -> Need {
     use Action as A;
     match action {
         A::ListAllMyBuckets => Need::Account,
-        A::CreateBucket => Need::Provisioner,
-        A::DeleteBucket => Need::ProvisionerInControl,
+        A::CreateBucket => Need::Others,
+        A::DeleteBucket => Need::BucketOwnerOr(Permission::FullControl),
 
         A::ListBucket | A::ListBucketVersions => Need::Bucket(Permission::Read),
         A::ListBucketMultipartUploads | A::GetBucketLocation => {
@@ -159,12 +150,6 @@ fn writes_an_object(request: &Request) -> bool {
             | Operation::PostObject
             | Operation::CreateMultipartUpload
     )
-}
-
-fn is_provisioner(principal: &Principal) -> bool {
-    principal
-        .account()
-        .is_some_and(|account| account.has_role(PROVISIONER))
 }
 
 /// Who asks for an access.
