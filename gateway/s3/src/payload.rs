@@ -123,20 +123,25 @@ impl Payload {
     /// The payload of what somebody else than the gateway serves.
     pub fn of_claimed(head: &Head) -> Result<Self, Error> {
         match head.operation {
+            // Those who write it sign it, and do not all send another digest.
+            Operation::PutBucketRequestPayment if Self::is_signed(head)? => Self::of(head),
             operation if operation.needs_document() => Self::of_document(head),
-            // A list may be in headers as well. Those who write the document sign
-            // it, and do not all send another digest.
+            // A list may be in headers as well; its document is signed in the same way.
             Operation::PutBucketAcl | Operation::PutObjectAcl => {
                 let payload = Self::of(head)?;
-                let signed = matches!(payload.sha256, ContentSha256::Digest(_));
                 match payload.length {
                     None | Some(0) => Ok(payload),
-                    Some(_) if signed => Ok(payload),
+                    Some(_) if Self::is_signed(head)? => Ok(payload),
                     Some(_) => Self::of_document(head),
                 }
             }
             _ => Self::of(head),
         }
+    }
+
+    /// Whether the signature covers the bytes of the body.
+    fn is_signed(head: &Head) -> Result<bool, Error> {
+        Ok(matches!(Self::of(head)?.sha256, ContentSha256::Digest(_)))
     }
 
     /// The payload of a part of an upload that keeps checksums of one kind:

@@ -623,10 +623,12 @@ fn start(settings: &str) -> Server {
         policy: format!(
             "plugins:
   auth: {{source: 'builtin:auth', grants: [identity, clock]}}
+  provisioning: {{source: 'builtin:provisioning', grants: [placement]}}
   acl: {{source: 'builtin:acl', grants: [documents, directory, placement]}}
   location: {{source: 'builtin:location'}}
 chain:
   - use: auth
+  - {{use: provisioning, settings: {{mode: create-delete, default_template: default, templates: [{{name: default}}]}}}}
   - use: acl
     settings: {settings}
   - use: location

@@ -69,9 +69,11 @@ fn what_only_a_plugin_would_keep_is_refused_without_it() {
     let server = Server::start(&Settings {
         policy: "plugins:
   auth: {source: 'builtin:auth', grants: [identity, clock]}
+  provisioning: {source: 'builtin:provisioning', grants: [placement]}
   acl: {source: 'builtin:acl', grants: [documents, directory, placement]}
 chain:
   - use: auth
+  - {use: provisioning, settings: {mode: create, default_template: default, templates: [{name: default}]}}
   - use: acl
 "
         .to_owned(),

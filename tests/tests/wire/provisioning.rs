@@ -187,6 +187,21 @@ fn without_templates_or_without_a_default_no_bucket_is_made() {
 }
 
 #[test]
+fn where_nobody_provisions_no_bucket_is_made() {
+    let catalogue = CATALOGUE.replace(
+        "  provisioning: {source: 'builtin:provisioning', grants: [placement]}\n",
+        "",
+    );
+    let server = Server::start(&Settings {
+        policy: format!("{catalogue}chain:\n  - use: auth\n  - use: acl\n"),
+        ..Settings::default()
+    });
+    create(&server, "nobody-provisions", "").refused(403, "AccessDenied");
+    let head = Request::head("/nobody-provisions").signed(&ROOT);
+    server.send(&head).expect(404);
+}
+
+#[test]
 fn the_refusal_of_a_name_that_is_taken_waits_for_no_body() {
     let server = start(&format!("mode: create-delete, {TEMPLATE}"));
     let acl = Request::put("/kept", "").header("x-amz-acl", "public-read");

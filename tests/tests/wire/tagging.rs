@@ -247,3 +247,17 @@ fn a_copy_keeps_the_tags_unless_they_are_replaced() {
     copy(&[]).expect(200);
     expect_tags(&server, "/tag-copy/copy", &[]);
 }
+#[test]
+fn a_bucket_can_be_created_with_tags() {
+    let server = Server::shared();
+    let create = |name: &str, key: &str| {
+        let body = format!(
+            "<CreateBucketConfiguration><Tags><Tag><Key>{key}</Key><Value>1</Value></Tag></Tags></CreateBucketConfiguration>"
+        );
+        send(&server, Request::put(&format!("/{name}"), body))
+    };
+    create("tag-created", "cost").expect(200);
+    expect_tags(&server, "/tag-created", &[("cost", "1")]);
+    create("tag-not-created", "aws:cost").refused(400, "InvalidTag");
+    send(&server, Request::head("/tag-not-created")).expect(404);
+}
