@@ -76,6 +76,9 @@ impl ChecksumType {
 }
 
 impl Algorithm {
+    /// What S3 keeps where nobody asks for another.
+    pub const DEFAULT: Self = Self::Crc64Nvme;
+
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
@@ -254,6 +257,15 @@ pub fn announced(headers: &HeaderMap) -> Result<Option<(Algorithm, String)>, Err
         }
     }
     Ok(found)
+}
+
+/// Of a checksum that is another than the one that an upload keeps.
+pub fn mismatch(kept: Algorithm, other: Algorithm) -> Error {
+    Error::new(Code::InvalidRequest).because(format!(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        kept.name().to_ascii_lowercase(),
+        other.name().to_ascii_lowercase(),
+    ))
 }
 
 #[cfg(test)]

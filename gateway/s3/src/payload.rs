@@ -28,6 +28,8 @@ pub struct Payload {
     /// The checksum to compute where none is expected: S3 keeps one with every
     /// object.
     pub algorithm: Option<Algorithm>,
+    /// A checksum to compute besides, where it is another.
+    pub besides: Option<Algorithm>,
     /// The content comes in chunks of `aws-chunked`.
     pub aws_chunked: bool,
 }
@@ -102,6 +104,7 @@ impl Payload {
             sha256,
             checksum,
             algorithm,
+            besides: None,
             aws_chunked,
         })
     }
@@ -146,21 +149,20 @@ impl Payload {
 
     /// The payload of a part of an upload that keeps checksums of one kind:
     /// computed where the client sends none, and refused where it sends another.
+    /// Where the upload was begun without saying which, a part may bring any, and
+    /// the default is computed as well, since the object will have that.
     pub fn of_part(head: &Head, kept: Option<Algorithm>) -> Result<Self, Error> {
         let payload = Self::of(head)?;
         let Some(kept) = kept else {
-            return Ok(payload);
+            return Ok(Self {
+                besides: Some(Algorithm::DEFAULT),
+                ..payload
+            });
         };
         let asked = head.header("x-amz-checksum-algorithm");
         let brought = payload.checksum.as_ref().map(ExpectedChecksum::algorithm);
         match brought.or_else(|| asked.and_then(Algorithm::parse)) {
-            Some(other) if other != kept => {
-                Err(Error::new(Code::InvalidRequest).because(format!(
-                    "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-                    kept.name().to_ascii_lowercase(),
-                    other.name().to_ascii_lowercase(),
-                )))
-            }
+            Some(other) if other != kept => Err(checksum::mismatch(kept, other)),
             _ => Ok(Self {
                 algorithm: Some(kept),
                 ..payload
@@ -320,7 +322,7 @@ fn asked_algorithm(
         }
         _ => Ok(kept.or(sent).or(match head.operation {
             Operation::PutObject | Operation::PostObject | Operation::UploadPart => {
-                Some(Algorithm::Crc64Nvme)
+                Some(Algorithm::DEFAULT)
             }
             _ => None,
         })),
@@ -366,6 +368,7 @@ mod tests {
             sha256: ContentSha256::Absent,
             checksum: None,
             algorithm: Some(Algorithm::Crc64Nvme),
+            besides: None,
             aws_chunked: false,
         }
     }

@@ -25,6 +25,8 @@ pub struct Digests {
     pub md5: [u8; 16],
     /// In base64; `None` where the payload neither brings one nor asks for one.
     pub checksum: Option<(Algorithm, String)>,
+    /// What the payload asks for besides.
+    pub besides: Option<(Algorithm, String)>,
 }
 
 impl Digests {
@@ -54,6 +56,7 @@ struct Content {
     md5: Md5,
     sha256: Option<Sha256>,
     checksum: Option<Hasher>,
+    besides: Option<Hasher>,
 }
 
 impl Verifier {
@@ -71,6 +74,7 @@ impl Verifier {
         };
         let expected = payload.checksum.as_ref().map(ExpectedChecksum::algorithm);
         let algorithm = expected.or(payload.algorithm);
+        let besides = payload.besides.filter(|other| algorithm != Some(*other));
         Ok(Self {
             decoder,
             content: Content {
@@ -81,6 +85,7 @@ impl Verifier {
                 md5: Md5::new(),
                 sha256: expected_sha256.map(|_| Sha256::new()),
                 checksum: algorithm.map(Hasher::new),
+                besides: besides.map(Hasher::new),
             },
             expected_md5: payload.content_md5,
             expected_sha256,
@@ -134,6 +139,7 @@ impl Verifier {
             md5,
             sha256,
             checksum,
+            besides,
             ..
         } = self.content;
         if let Some(expected) = length_expected
@@ -161,7 +167,8 @@ impl Verifier {
                 .with("ExpectedDigest", BASE64_STANDARD.encode(expected))
                 .with("CalculatedDigest", BASE64_STANDARD.encode(md5)));
         }
-        let checksum = checksum.map(|hasher| (hasher.algorithm(), hasher.finish()));
+        let told = |hasher: Hasher| (hasher.algorithm(), hasher.finish());
+        let checksum = checksum.map(told);
         let expected = match self.expected_checksum {
             None => None,
             Some(ExpectedChecksum::Header(_, value)) => Some(value),
@@ -177,6 +184,7 @@ impl Verifier {
             length,
             md5,
             checksum,
+            besides: besides.map(told),
         })
     }
 }
@@ -201,7 +209,7 @@ impl Content {
         }
         self.length = self.length.saturating_add(bytes.len() as u64);
         self.md5.update(&bytes);
-        if let Some(checksum) = &mut self.checksum {
+        for checksum in self.checksum.iter_mut().chain(&mut self.besides) {
             checksum.update(&bytes);
         }
         if let Some(sha256) = &mut self.sha256 {

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 
 use md5::{Digest, Md5};
-use s3::checksum;
 use s3::listing::upload_id;
 use s3::metadata::UPLOAD_ID;
 use s3::xml::CompletedPart;
-use s3::{Algorithm, Code, Head};
+use s3::{Code, Head};
 use storage::{
     Bucket, Entry, Error as StoreError, Listed, NewObject, Object, ObjectKey, PartNumber,
     Precondition, Store, Upload, UploadId, UploadedPart, VersionEntry, VersionQuery,
@@ -102,12 +101,12 @@ async fn complete(
 
     let mut metadata = upload.metadata.clone();
     metadata.insert(UPLOAD_ID.to_owned(), id.to_string());
-    let asked = UploadChecksum::recall(&mut metadata);
-    let checksum = asked.and_then(|asked| Some((asked, asked.combine(&parts)?)));
-    if let Some((asked, checksum)) = &checksum {
-        check_checksum(&request.head, asked.algorithm, checksum)?;
-        metadata.insert(asked.algorithm.header().to_owned(), checksum.clone());
-        metadata.insert(CHECKSUM_TYPE.to_owned(), asked.kind.name().to_owned());
+    let kept = UploadChecksum::of(UploadChecksum::recall(&mut metadata));
+    let checksum = kept.combine(&parts);
+    kept.check(&request.head, checksum.as_deref())?;
+    if let Some(checksum) = checksum {
+        metadata.insert(kept.algorithm.header().to_owned(), checksum);
+        metadata.insert(CHECKSUM_TYPE.to_owned(), kept.kind.name().to_owned());
     }
     let mut documents = upload.documents.clone();
     documents.amend(&request.changes.object);
@@ -194,14 +193,11 @@ async fn uploaded_parts(
     }
 }
 
-/// The uploaded parts that the client named, in its order, which must be ascending.
+/// The uploaded parts that the client named, in its order.
 fn select<'a>(
     named: &[CompletedPart],
     uploaded: &'a [UploadedPart],
 ) -> Result<Vec<&'a UploadedPart>> {
-    if !named.is_sorted_by(|a, b| a.number < b.number) {
-        return Err(Code::InvalidPartOrder.into());
-    }
     named.iter().map(|part| find(part, uploaded)).collect()
 }
 
@@ -255,19 +251,4 @@ fn etag<'a>(parts: impl Iterator<Item = &'a str>) -> String {
         count += 1;
     }
     format!("{}-{count}", s3::encode::hex(&md5.finalize()))
-}
-
-/// Holds the checksum of the object against what the client says it is.
-fn check_checksum(head: &Head, algorithm: Algorithm, checksum: &str) -> Result<()> {
-    match checksum::announced(&head.headers)? {
-        Some((announced, claimed)) if announced == algorithm && claimed != checksum => {
-            Err(s3::Error::new(Code::BadDigest)
-                .because(format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    algorithm.name()
-                ))
-                .into())
-        }
-        _ => Ok(()),
-    }
 }

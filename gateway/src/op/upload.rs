@@ -22,6 +22,13 @@ pub(super) struct UploadChecksum {
 }
 
 impl UploadChecksum {
+    /// What an upload gets that was begun without asking for any. Nobody is told
+    /// of it before the object is made.
+    const DEFAULT: Self = Self {
+        algorithm: Algorithm::DEFAULT,
+        kind: ChecksumType::FullObject,
+    };
+
     /// What the client asks for, if it asks for any.
     pub(super) fn asked(head: &Head) -> Result<Option<Self>> {
         let (algorithm, kind) = (head.header(CHECKSUM_ALGORITHM), head.header(CHECKSUM_TYPE));
@@ -41,8 +48,7 @@ impl UploadChecksum {
         };
         let kind = match kind {
             None => algorithm.default_type(),
-            Some(kind) => ChecksumType::parse(kind)
-                .ok_or_else(|| refused("Value for x-amz-checksum-type header is invalid."))?,
+            Some(kind) => parse_kind(kind)?,
         };
         if algorithm.supports(kind) {
             return Ok(Some(Self { algorithm, kind }));
@@ -73,6 +79,40 @@ impl UploadChecksum {
         })
     }
 
+    /// How the object will be checksummed whose upload remembers this.
+    pub(super) fn of(asked: Option<Self>) -> Self {
+        asked.unwrap_or(Self::DEFAULT)
+    }
+
+    /// Holds what the client says of the checksum of the object against what it
+    /// is, if any is known.
+    pub(super) fn check(self, head: &Head, checksum: Option<&str>) -> Result<()> {
+        let kind = head.header(CHECKSUM_TYPE).map(parse_kind).transpose()?;
+        if kind.is_some_and(|kind| kind != self.kind) {
+            return Err(refused(format!(
+                "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
+                self.kind.name()
+            )));
+        }
+        let Some((announced, claimed)) = checksum::announced(&head.headers)? else {
+            return Ok(());
+        };
+        if announced != self.algorithm {
+            return Err(checksum::mismatch(self.algorithm, announced).into());
+        }
+        // How many parts there are may be left out.
+        let bare = checksum.and_then(|checksum| checksum.split('-').next());
+        if checksum == Some(&claimed) || bare == Some(&claimed) {
+            return Ok(());
+        }
+        Err(s3::Error::new(Code::BadDigest)
+            .because(format!(
+                "The {} you specified did not match the calculated checksum.",
+                announced.name()
+            ))
+            .into())
+    }
+
     /// The checksum of the object, from those of its parts. Every part has one;
     /// if any had none, the object would have none.
     pub(super) fn combine(self, parts: &[&UploadedPart]) -> Option<String> {
@@ -92,6 +132,11 @@ impl UploadChecksum {
             ChecksumType::FullObject => checksum::full_object(self.algorithm, values?),
         }
     }
+}
+
+fn parse_kind(name: &str) -> Result<ChecksumType> {
+    ChecksumType::parse(name)
+        .ok_or_else(|| refused("Value for x-amz-checksum-type header is invalid."))
 }
 
 fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> crate::error::Error {

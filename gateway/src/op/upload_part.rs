@@ -31,7 +31,9 @@ pub(crate) async fn run(
         .await?;
 
     let mut metadata = Metadata::new();
-    remember_checksum(&mut metadata, digests.checksum.as_ref());
+    for checksum in digests.checksum.iter().chain(&digests.besides) {
+        remember_checksum(&mut metadata, Some(checksum));
+    }
     let part = UploadedPart {
         number,
         size: staged.length,

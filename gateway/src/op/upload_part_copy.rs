@@ -21,11 +21,11 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
     copy::check_length(range.end - range.start)?;
     let (bucket, key) = (request.bucket()?, request.key()?);
     let mut upload = store.upload(bucket, key, id).await?;
-    let kept = UploadChecksum::recall(&mut upload.metadata).map(|kept| kept.algorithm);
+    let asked = UploadChecksum::recall(&mut upload.metadata);
+    let kept = UploadChecksum::of(asked).algorithm;
 
-    let checksum = kept.and_then(|kept| Some((kept, source.metadata.get(kept.header())?.clone())));
     let whole = range == (0..source.size);
-    let shared = if whole && has_plain_etag(source) && checksum.is_some() == kept.is_some() {
+    let shared = if whole && has_plain_etag(source) {
         store.share(source, bucket).await?
     } else {
         None
@@ -34,9 +34,12 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
         Some(staged) => Copied {
             staged,
             etag: source.etag.clone(),
-            checksum,
+            checksum: Some(match source.metadata.get(kept.header()) {
+                Some(known) => (kept, known.clone()),
+                None => copy::digest(store, source, kept).await?,
+            }),
         },
-        None => copy::transfer(store, source, range, bucket, kept).await?,
+        None => copy::transfer(store, source, range, bucket, Some(kept)).await?,
     };
     let mut metadata = Metadata::new();
     remember_checksum(&mut metadata, copied.checksum.as_ref());

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use sluice_tests::{OTHER, ROOT, Reply, Request, Server, Settings, crc32, encode};
+use sluice_tests::{OTHER, ROOT, Reply, Request, Server, Settings, checksum, crc32, encode};
 
 const MIB: usize = 1024 * 1024;
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
@@ -76,6 +76,10 @@ fn blob(len: usize, seed: u8) -> Vec<u8> {
     (0..len).map(|n| (n % 251) as u8 ^ seed).collect()
 }
 
+fn crc64nvme(bytes: impl AsRef<[u8]>) -> String {
+    checksum("crc64nvme", bytes)
+}
+
 #[test]
 fn parts_become_one_object() {
     let server = Server::shared();
@@ -102,7 +106,9 @@ fn parts_become_one_object() {
     done.expect_xml(&format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CompleteMultipartUploadResult {NAMESPACE}>\
          <Location>http://s3.test/mp-whole/key</Location><Bucket>mp-whole</Bucket><Key>key</Key><ETag>{etag}</ETag>\
-         </CompleteMultipartUploadResult>"
+         <ChecksumCRC64NVME>{}</ChecksumCRC64NVME><ChecksumType>FULL_OBJECT</ChecksumType>\
+         </CompleteMultipartUploadResult>",
+        crc64nvme([&first[..], &second].concat())
     ));
 
     let got = upload
@@ -396,7 +402,9 @@ fn a_part_can_be_a_range_of_an_object() {
     };
     copy(1, &[("x-amz-copy-source-range", "bytes=2-4")]).expect(200).expect_xml(&format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CopyPartResult {NAMESPACE}>\
-         <LastModified>*</LastModified><ETag>&quot;289dff07669d7a23de0ef88d2f7129e7&quot;</ETag></CopyPartResult>"
+         <LastModified>*</LastModified><ETag>&quot;289dff07669d7a23de0ef88d2f7129e7&quot;</ETag>\
+         <ChecksumCRC64NVME>{}</ChecksumCRC64NVME><ChecksumType>FULL_OBJECT</ChecksumType></CopyPartResult>",
+        crc64nvme("234")
     ));
     assert_eq!(upload.list("").elements("Size"), ["3"]);
     for wrong in [
@@ -483,6 +491,12 @@ fn checksums_of_parts_add_up_to_one_of_the_object() {
         upload.server.send(&request.signed(&ROOT))
     };
     complete(&crc32("other")).refused(400, "BadDigest");
+    let complete_with = |name: &str, value: &str| {
+        let request = Request::post(&upload.query(""), document(&parts)).header(name, value);
+        upload.server.send(&request.signed(&ROOT))
+    };
+    complete_with("x-amz-checksum-crc64nvme", &crc64nvme("other")).refused(400, "InvalidRequest");
+    complete_with("x-amz-checksum-type", "COMPOSITE").refused(400, "InvalidRequest");
     complete(&sum)
         .expect(200)
         .expect_element("ChecksumCRC32", &sum);
@@ -638,6 +652,56 @@ fn every_part_has_the_checksum_that_its_upload_keeps() {
         };
         done.expect_element("ChecksumCRC32", &expected);
     }
+}
+
+#[test]
+fn an_upload_that_began_without_a_checksum_gets_the_default_whatever_its_parts_bring() {
+    let upload = Upload::begin("mp-default");
+    let send = |request: Request| upload.server.send(&request.signed(&ROOT));
+    let body = blob(5 * MIB, 4);
+    let source = Request::put("/mp-default/source", &body);
+    send(source.header("x-amz-checksum-crc32", &crc32(&body))).expect(200);
+
+    let number = |number: u32| upload.query(&format!("&partNumber={number}"));
+    let first = Request::put(&number(1), &body).header("x-amz-checksum-crc32", &crc32(&body));
+    let first = send(first)
+        .expect(200)
+        .expect_header("x-amz-checksum-crc32", &crc32(&body));
+    let copied = Request::put(&number(2), "").header("x-amz-copy-source", "mp-default/source");
+    let copied = send(copied)
+        .expect(200)
+        .expect_element("ChecksumCRC64NVME", &crc64nvme(&body));
+    let second = copied.element("ETag").expect("an etag");
+    let parts = [
+        (1, first.header("etag").expect("an etag").to_owned()),
+        (2, second.replace("&quot;", "\"")),
+        upload.part(3, b"end"),
+    ];
+    let list = upload.list("").expect(200);
+    assert_eq!(list.element("ChecksumAlgorithm"), None, "{list:?}");
+
+    let sum = crc64nvme([&body[..], &body, b"end"].concat());
+    let complete = |headers: &[(&str, &str)]| {
+        let request = Request::post(&upload.query(""), document(&parts));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        send(request)
+    };
+    const SUM: &str = "x-amz-checksum-crc64nvme";
+    const KIND: &str = "x-amz-checksum-type";
+    complete(&[(SUM, "AAAAAAAAAAA=")]).refused(400, "BadDigest");
+    complete(&[("x-amz-checksum-crc32", &crc32("x"))]).refused(400, "InvalidRequest");
+    complete(&[(SUM, &sum), (KIND, "COMPOSITE")]).refused(400, "InvalidRequest");
+    complete(&[(KIND, "HALF")]).refused(400, "InvalidRequest");
+    send(Request::head(&upload.path)).expect(404);
+    complete(&[(SUM, &sum), (KIND, "FULL_OBJECT")])
+        .expect(200)
+        .expect_element("ChecksumCRC64NVME", &sum)
+        .expect_element("ChecksumType", "FULL_OBJECT");
+    send(Request::head(&upload.path).header("x-amz-checksum-mode", "ENABLED"))
+        .expect_header(SUM, &sum)
+        .expect_header(KIND, "FULL_OBJECT");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn plain(length: Option<u64>) -> Payload {
         sha256: ContentSha256::Unsigned,
         checksum: None,
         algorithm: None,
+        besides: None,
         aws_chunked: false,
     }
 }
@@ -50,6 +51,7 @@ fn streaming(signed: bool, trailer: Option<Algorithm>, length: u64) -> Payload {
             trailer: trailer.is_some() || !signed,
         },
         checksum: trailer.map(ExpectedChecksum::Trailer),
+        besides: None,
         aws_chunked: true,
         ..plain(Some(length))
     }
