@@ -226,7 +226,7 @@ impl Play<'_> {
             form.check(&self.head.target, now)?;
         }
         let store = self.store().await?;
-        let scene = stage::scene(self.head, &store).await?;
+        let scene = stage::scene(self.head, run.chain(), &store).await?;
         self.scene = Some(scene.clone());
         run.address(&scene.target);
         for access in &*scene.accesses {

@@ -89,7 +89,7 @@ pub(crate) async fn handle(
 
 async fn answer(generation: &Generation, routed: Routed, exchange: &mut Exchange) -> Result<Reply> {
     let authenticated = stage::authenticate(routed, &mut exchange.run)?;
-    let loaded = stage::load(authenticated, &*generation.store).await?;
+    let loaded = stage::load(authenticated, &generation.chain, &*generation.store).await?;
     let scene = loaded.scene();
     exchange.run.address(&scene.target);
     exchange.scene = Some(scene);

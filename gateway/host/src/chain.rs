@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::Histogram;
 use s3::{Head, Operation, SubResource};
+use storage::Documents;
 
 use crate::account::{Directory, Principal};
 use crate::failure::{Failure, FailureKind};
@@ -336,6 +337,21 @@ impl Chain {
     /// Whether a plugin claims this operation of S3.
     pub fn serves(&self, operation: Operation) -> bool {
         matches!(self.claimants.get(operation as usize), Some(Some(_)))
+    }
+
+    /// Whether these are documents also of the plugin that claims an operation.
+    pub fn keeps(&self, operation: Operation, documents: &Documents) -> bool {
+        let Some(Some(link)) = self.claimants.get(operation as usize) else {
+            return false;
+        };
+        let Some(link) = self.links.get(*link) else {
+            return false;
+        };
+        let owner = link.plugin.name();
+        let mut owners = documents
+            .iter()
+            .filter_map(|(name, _)| name.split_once('/'));
+        owners.any(|(plugin, _)| plugin == owner)
     }
 
     pub(crate) fn claimant(&self, head: &Head) -> Option<usize> {

@@ -364,6 +364,9 @@ impl Operations {
             {
                 Some(O::GetObject)
             }
+            O::CopyObject if matches!(action, A::GetObjectTagging | A::GetObjectVersionTagging) => {
+                Some(O::GetObjectTagging)
+            }
             O::CopyObject | O::PostObject => Some(O::PutObject),
             _ => None,
         };
@@ -567,6 +570,12 @@ mod tests {
             (O::CopyObject, A::GetObject, &[O::GetObject]),
             (O::CopyObject, A::GetObjectVersion, &[O::GetObject]),
             (O::CopyObject, A::PutObject, &[O::PutObject]),
+            (O::CopyObject, A::GetObjectTagging, &[O::GetObjectTagging]),
+            (
+                O::CopyObject,
+                A::PutObjectTagging,
+                &[O::PutObject, O::PutObjectTagging],
+            ),
             (
                 O::CopyObject,
                 A::PutObjectAcl,

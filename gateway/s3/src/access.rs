@@ -85,6 +85,30 @@ impl Head {
         Ok(source.into_iter().chain(target).collect())
     }
 
+    /// What must be authorized besides where the source of a copy has tags: unless
+    /// the client wants others instead, they are read there, and written here.
+    pub fn accesses_to_tags(&self) -> Result<Option<[Access; 2]>, Error> {
+        let replaced = self.header("x-amz-tagging-directive") == Some("REPLACE");
+        match self.copy_source()? {
+            Some(source) if self.operation == Operation::CopyObject && !replaced => Ok(Some([
+                Access {
+                    action: match source.version {
+                        Some(_) => Action::GetObjectVersionTagging,
+                        None => Action::GetObjectTagging,
+                    },
+                    ..source.access()
+                },
+                Access {
+                    action: Action::PutObjectTagging,
+                    bucket: self.target.bucket().cloned(),
+                    key: self.target.key().cloned(),
+                    version: None,
+                },
+            ])),
+            _ => Ok(None),
+        }
+    }
+
     /// What a copy reads.
     pub fn copy_source(&self) -> Result<Option<CopySource>, Error> {
         match self.operation {
@@ -262,6 +286,31 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         Head::parse(&parts, &[], &[]).unwrap()
+    }
+
+    #[test]
+    fn a_copy_that_takes_tags_along_reads_and_writes_them() {
+        use Action as A;
+        const COPY: (&str, &str) = ("x-amz-copy-source", "/src-bucket/k");
+        const VERSION: (&str, &str) = ("x-amz-copy-source", "/src-bucket/k?versionId=null");
+        const DIRECTIVE: &str = "x-amz-tagging-directive";
+        let check = |uri: &str, headers: &[(&str, &str)], expected: Option<[A; 2]>| {
+            let accesses = head("PUT", uri, headers).accesses_to_tags().unwrap();
+            if let Some([read, write]) = &accesses {
+                assert_eq!(read.bucket.as_ref().unwrap().as_str(), "src-bucket");
+                assert_eq!(write.bucket.as_ref().unwrap().as_str(), "abc");
+            }
+            let actions = accesses.map(|accesses| accesses.map(|access| access.action));
+            assert_eq!(actions, expected, "{uri} {headers:?}");
+        };
+        let (current, version) = (A::GetObjectTagging, A::GetObjectVersionTagging);
+        let kept = |read| Some([read, A::PutObjectTagging]);
+        check("/abc/k", &[COPY], kept(current));
+        check("/abc/k", &[VERSION], kept(version));
+        check("/abc/k", &[COPY, (DIRECTIVE, "COPY")], kept(current));
+        check("/abc/k", &[COPY, (DIRECTIVE, "REPLACE")], None);
+        check("/abc/k?partNumber=1&uploadId=u", &[COPY], None);
+        check("/abc/k", &[], None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! load: the records that the request is about are read, each once.
 
-use host::Resource;
+use host::{Chain, Resource};
 use s3::{Access, Action, Code, ExpectedOwners, Head, Operation};
 use storage::{Error as StoreError, Store};
 
@@ -21,8 +21,12 @@ impl Loaded {
     }
 }
 
-pub(crate) async fn load(authenticated: Authenticated, store: &dyn Store) -> Result<Loaded> {
-    let scene = scene(&authenticated.head, store).await?;
+pub(crate) async fn load(
+    authenticated: Authenticated,
+    chain: &Chain,
+    store: &dyn Store,
+) -> Result<Loaded> {
+    let scene = scene(&authenticated.head, chain, store).await?;
     Ok(Loaded {
         authenticated,
         scene,
@@ -56,7 +60,7 @@ fn target(head: &Head, action: Action) -> Access {
 }
 
 /// What exists of what a request addresses.
-pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
+pub(crate) async fn scene(head: &Head, chain: &Chain, store: &dyn Store) -> Result<Scene> {
     let owners = ExpectedOwners::of(head)?;
     let copies = head.copy_source()?.is_some();
     let mut accesses = Vec::new();
@@ -67,6 +71,18 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
             false => owners.of_target,
         };
         accesses.push(resource(access, owner, head.operation, store).await?);
+    }
+    if let Some([read, write]) = head.accesses_to_tags()?
+        && let Some(source) = accesses.first()
+        && has_tags(source, chain)
+    {
+        accesses.push(Resource {
+            access: read,
+            ..source.clone()
+        });
+        if !accesses.iter().any(|resource| resource.access == write) {
+            accesses.push(resource(write, owners.of_target, head.operation, store).await?);
+        }
     }
     if let Some((source, written)) = accesses.split_first_mut()
         && copies
@@ -93,6 +109,12 @@ pub(crate) async fn scene(head: &Head, store: &dyn Store) -> Result<Scene> {
         accesses: accesses.into(),
         target,
     })
+}
+
+/// Whether the plugin that serves tags keeps anything with an object.
+fn has_tags(resource: &Resource, chain: &Chain) -> bool {
+    let object = resource.object.as_ref();
+    object.is_some_and(|object| chain.keeps(Operation::GetObjectTagging, &object.documents))
 }
 
 /// What exists of one thing that is accessed. Nothing is looked for in a bucket

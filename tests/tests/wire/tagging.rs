@@ -110,6 +110,52 @@ fn tags_of_an_object_are_kept_replaced_and_deleted() {
 }
 
 #[test]
+fn a_copy_takes_tags_along_only_for_those_who_may_read_them() {
+    let server = Server::shared();
+    server.bucket("tag-private");
+    let by_other = |request: Request| server.send(&request.signed(&OTHER));
+    by_other(Request::put("/tag-theirs", "")).expect(200);
+    let public = |path: &str| {
+        let put = Request::put(path, "x").header("x-amz-acl", "public-read");
+        send(&server, put).expect(200);
+    };
+    let copy = |source: &str, headers: &[(&str, &str)]| {
+        let copy = Request::put("/tag-theirs/copy", "").header("x-amz-copy-source", source);
+        by_other(
+            headers
+                .iter()
+                .fold(copy, |copy, (name, value)| copy.header(name, value)),
+        )
+    };
+    public("/tag-private/bare");
+    copy("tag-private/bare", &[]).expect(200);
+    public("/tag-private/key");
+    put(&server, "/tag-private/key", &[("team", "storage")]).expect(200);
+    by_other(Request::get("/tag-private/key?tagging")).refused(403, "AccessDenied");
+    for headers in [
+        &[][..],
+        &[("x-amz-tagging-directive", "COPY")],
+        &[("x-amz-tagging", "a=b")],
+    ] {
+        copy("tag-private/key", headers).refused(403, "AccessDenied");
+    }
+    let replaced = [
+        ("x-amz-tagging-directive", "REPLACE"),
+        ("x-amz-tagging", "a=b"),
+    ];
+    copy("tag-private/key", &replaced).expect(200);
+    let tags = by_other(Request::get("/tag-theirs/copy?tagging")).expect(200);
+    assert_eq!(tags.elements("Key"), ["a"]);
+    // Who may do all with the source may read its tags.
+    let grant =
+        Request::put("/tag-private/key?acl", "").header("x-amz-grant-full-control", "id=other");
+    send(&server, grant).expect(200);
+    copy("tag-private/key", &[]).expect(200);
+    let tags = by_other(Request::get("/tag-theirs/copy?tagging")).expect(200);
+    assert_eq!(tags.elements("Key"), ["team"]);
+}
+
+#[test]
 fn tags_are_for_owners() {
     let server = Server::shared();
     server.bucket("tag-rights");
