@@ -31,6 +31,14 @@ pub(crate) enum Grantee {
     LogDelivery,
 }
 
+/// What a grant gives to each that it is meant for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Granted {
+    pub(crate) permission: Permission,
+    /// Whether these are not one account, but whoever belongs to a group.
+    pub(crate) to_group: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
     Read,
@@ -147,16 +155,19 @@ impl Asking<'_> {
 
     /// Whether a list grants a permission that suffices. Reads the document as it
     /// is: most requests ask once. What is not a list grants nothing.
-    pub(crate) fn is_granted(
-        &self,
-        document: &[u8],
-        suffices: impl Fn(Permission) -> bool,
-    ) -> bool {
+    pub(crate) fn is_granted(&self, document: &[u8], suffices: impl Fn(Granted) -> bool) -> bool {
         let Some(mut entries) = entries(document) else {
             return false;
         };
         entries.any(|entry| match entry {
-            Some((granted, grantee)) => suffices(granted) && self.is(grantee),
+            Some((permission, grantee)) => {
+                let to_group = matches!(grantee, "all" | "authenticated" | "log-delivery");
+                let granted = Granted {
+                    permission,
+                    to_group,
+                };
+                suffices(granted) && self.is(grantee)
+            }
             None => false,
         })
     }
@@ -197,6 +208,17 @@ impl Grant {
         Self {
             grantee,
             permission,
+        }
+    }
+
+    pub(crate) fn granted(&self) -> Granted {
+        let to_group = match self.grantee {
+            Grantee::Owner | Grantee::BucketOwner | Grantee::Account(_) => false,
+            Grantee::Everyone | Grantee::Authenticated | Grantee::LogDelivery => true,
+        };
+        Granted {
+            permission: self.permission,
+            to_group,
         }
     }
 }
@@ -274,11 +296,12 @@ mod tests {
             };
             let document = format!("acl 1\nREAD {grantee}");
             assert_eq!(
-                asking.is_granted(document.as_bytes(), |granted| granted == Permission::Read),
+                asking.is_granted(document.as_bytes(), |granted| granted.permission
+                    == Permission::Read),
                 expected,
                 "{account:?} {grantee}"
             );
-            let otherwise = |granted| granted != Permission::Read;
+            let otherwise = |granted: Granted| granted.permission != Permission::Read;
             assert!(!asking.is_granted(document.as_bytes(), otherwise));
         };
         check(None, "all", true);

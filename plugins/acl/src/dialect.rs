@@ -3,7 +3,7 @@
 
 use sluice_plugin::prelude::*;
 
-use crate::acl::{Acl, Grant, Grantee, Permission};
+use crate::acl::{Acl, Grant, Granted, Grantee, Permission};
 use crate::said;
 
 /// Whose S3 it is.
@@ -48,18 +48,28 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Profile {
-    /// Whether one permission is as good as another.
-    pub(crate) fn suffices(self, scope: Scope, granted: Permission, needed: Permission) -> bool {
-        granted == needed || self.meant(scope, granted) == Permission::FullControl
+    /// Whether what is granted is as good as what is needed.
+    pub(crate) fn suffices(self, scope: Scope, granted: Granted, needed: Permission) -> bool {
+        granted.permission == needed || self.meant(scope, granted) == Permission::FullControl
     }
 
-    /// What a permission comes to.
-    fn meant(self, scope: Scope, permission: Permission) -> Permission {
-        match (permission, scope) {
-            (Permission::ReadAcp | Permission::WriteAcp, Scope::Bucket) if self.has_owners() => {
+    /// Whether what is granted of a bucket makes an owner. A group never is one:
+    /// what it is granted is what the grant names.
+    pub(crate) fn makes_owner(self, granted: Granted) -> bool {
+        self.has_owners()
+            && !granted.to_group
+            && self.meant(Scope::Bucket, granted) == Permission::FullControl
+    }
+
+    /// What a grant comes to.
+    fn meant(self, scope: Scope, granted: Granted) -> Permission {
+        match (granted.permission, scope) {
+            (Permission::ReadAcp | Permission::WriteAcp, Scope::Bucket)
+                if self.has_owners() && !granted.to_group =>
+            {
                 Permission::FullControl
             }
-            _ => permission,
+            (permission, _) => permission,
         }
     }
 
@@ -135,14 +145,17 @@ impl Profile {
             return Ok(Acl { grants });
         }
         let mut acl = Acl { grants: Vec::new() };
-        for Grant {
-            grantee,
-            permission,
-        } in grants
-        {
-            let uri = match (&grantee, scope) {
+        for grant in grants {
+            let permission = grant.permission;
+            let uri = match (&grant.grantee, scope) {
                 (Grantee::LogDelivery, _) => Some(said::LOG_DELIVERY),
                 (Grantee::Authenticated, Scope::Bucket) => Some(said::AUTHENTICATED_USERS),
+                // Everybody may read and write a bucket, and nobody owns it by that.
+                (Grantee::Everyone, Scope::Bucket)
+                    if !matches!(permission, Permission::Read | Permission::Write) =>
+                {
+                    Some(said::ALL_USERS)
+                }
                 _ => None,
             };
             if let Some(uri) = uri {
@@ -153,7 +166,8 @@ impl Profile {
             if (permission, scope) == (Permission::Write, Scope::Object) {
                 return deny(InvalidRequest).because("WRITE is not a permission of objects");
             }
-            let grant = Grant::new(grantee, self.meant(scope, permission));
+            let meant = self.meant(scope, grant.granted());
+            let grant = Grant::new(grant.grantee, meant);
             if !acl.grants.contains(&grant) {
                 acl.grants.push(grant);
             }
@@ -241,7 +255,11 @@ mod tests {
     #[test]
     fn a_permission_is_as_good_as_another_where_the_dialect_says_so() {
         const ALL: [P; 5] = [P::Read, P::Write, P::ReadAcp, P::WriteAcp, P::FullControl];
-        let check = |profile: Profile, scope, granted, expected: &[P]| {
+        let check = |profile: Profile, scope, permission, to_group, expected: &[P]| {
+            let granted = Granted {
+                permission,
+                to_group,
+            };
             let needs = ALL.into_iter();
             let needs = needs.filter(|needed| profile.suffices(scope, granted, *needed));
             assert_eq!(
@@ -251,20 +269,43 @@ mod tests {
             );
         };
         for profile in [Aws, Dsnet, ListOnly] {
-            for scope in [Scope::Bucket, Scope::Object] {
-                check(profile, scope, P::Read, &[P::Read]);
-                check(profile, scope, P::Write, &[P::Write]);
-                check(profile, scope, P::FullControl, &ALL);
+            for to_group in [false, true] {
+                for scope in [Scope::Bucket, Scope::Object] {
+                    check(profile, scope, P::Read, to_group, &[P::Read]);
+                    check(profile, scope, P::Write, to_group, &[P::Write]);
+                    check(profile, scope, P::FullControl, to_group, &ALL);
+                }
+                for permission in [P::ReadAcp, P::WriteAcp] {
+                    check(profile, Scope::Object, permission, to_group, &[permission]);
+                }
             }
-            check(profile, Scope::Object, P::ReadAcp, &[P::ReadAcp]);
-            check(profile, Scope::Object, P::WriteAcp, &[P::WriteAcp]);
+            for permission in [P::ReadAcp, P::WriteAcp] {
+                let one: &[P] = match profile {
+                    Aws => &[permission],
+                    Dsnet | ListOnly => &ALL,
+                };
+                check(profile, Scope::Bucket, permission, false, one);
+                check(profile, Scope::Bucket, permission, true, &[permission]);
+            }
         }
-        check(Aws, Scope::Bucket, P::ReadAcp, &[P::ReadAcp]);
-        check(Aws, Scope::Bucket, P::WriteAcp, &[P::WriteAcp]);
-        for profile in [Dsnet, ListOnly] {
-            check(profile, Scope::Bucket, P::ReadAcp, &ALL);
-            check(profile, Scope::Bucket, P::WriteAcp, &ALL);
-        }
+    }
+
+    #[test]
+    fn only_accounts_are_made_owners() {
+        let check = |profile: Profile, expected: [bool; 2]| {
+            for permission in [P::ReadAcp, P::WriteAcp, P::FullControl] {
+                let owner = [false, true].map(|to_group| {
+                    profile.makes_owner(Granted {
+                        permission,
+                        to_group,
+                    })
+                });
+                assert_eq!(owner, expected, "{profile:?} {permission:?}");
+            }
+        };
+        check(Aws, [false, false]);
+        check(Dsnet, [true, false]);
+        check(ListOnly, [true, false]);
     }
 
     #[test]

@@ -165,8 +165,20 @@ impl Asked<'_> {
         let Some(owner) = self.access.bucket_owner() else {
             return false;
         };
-        self.account == Some(&*owner)
-            || (self.profile.has_owners() && self.has_on_bucket(Permission::FullControl))
+        let asking = Asking {
+            account: self.account,
+            owner: &owner,
+            bucket_owner: Some(&owner),
+        };
+        asking.is_owner() || (self.profile.has_owners() && self.is_made_owner(asking))
+    }
+
+    /// Whether the list of the bucket makes one more owner of who asks.
+    fn is_made_owner(&self, asking: Asking<'_>) -> bool {
+        documents::get(Scope::Bucket, DOCUMENT).is_some_and(|list| {
+            !lists_are_off()
+                && asking.is_granted(&list, |granted| self.profile.makes_owner(granted))
+        })
     }
 
     fn has_on_bucket(&self, permission: Permission) -> bool {
