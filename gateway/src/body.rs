@@ -1,12 +1,14 @@
 //! Bodies on their way in and out, both bounded: what a client sends is taken
 //! as fast as the store takes it, what a client is sent is read as fast as it goes.
 
+mod buffers;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Response, Version};
@@ -16,10 +18,12 @@ use hyper::body::Incoming;
 use s3::form::{File, Form, Progress as FormProgress, Reader};
 use s3::{Code, Digests, Head, Payload, StreamKey, Verifier};
 use storage::{ByteStream, Sink, Staged};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::Result;
 use crate::server::Begun;
+
+pub(crate) use buffers::{Buffers, Share};
 
 /// How much of an unwanted body is read so that the client gets to see the
 /// answer instead of a connection reset.
@@ -39,17 +43,18 @@ pub(crate) struct RequestBody {
     progress: Progress,
     /// Of a form whose fields have been read: the content is in there.
     file: Option<File>,
-    buffers: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
     /// The part of `buffers` that this request has taken, until it ends.
-    reserved: Option<OwnedSemaphorePermit>,
+    taken: Option<OwnedSemaphorePermit>,
 }
-
-/// The memory for bodies that are read whole, of all requests together, in KiB.
-pub(crate) const BUFFERS_KIB_MAX: usize = 64 * 1024;
 
 /// What a client sends at least in each period of the body timeout, in bytes.
 /// One that trickles is as good as one that stalls.
 const PROGRESS_LEN_MIN: u64 = 16 * 1024;
+
+/// In so many periods of the body timeout a body that is kept in memory has come
+/// to its end.
+const WHOLE_PERIODS_MAX: u32 = 5;
 
 /// How far the body came since the current period began.
 struct Progress {
@@ -62,7 +67,7 @@ impl RequestBody {
         incoming: Incoming,
         head: &Parts,
         timeout: Duration,
-        buffers: &Arc<Semaphore>,
+        buffers: &Arc<Buffers>,
     ) -> Self {
         Self {
             incoming,
@@ -76,7 +81,7 @@ impl RequestBody {
             },
             file: None,
             buffers: Arc::clone(buffers),
-            reserved: None,
+            taken: None,
         }
     }
 
@@ -181,43 +186,46 @@ impl RequestBody {
         Ok((sink.finish().await?, digests))
     }
 
-    /// Reads a small body whole, verified. There is room for so many of them.
+    /// Reads a small body whole, verified. There is room for so many of them, and
+    /// for none of them forever.
     pub(crate) async fn collect(
         &mut self,
         payload: &Payload,
         key: Option<StreamKey>,
+        share: Share,
+        len_max: usize,
+    ) -> Result<Bytes> {
+        let timeout = self.timeout.saturating_mul(WHOLE_PERIODS_MAX);
+        let collected = self.collect_slowly(payload, key, share, len_max);
+        match tokio::time::timeout(timeout, collected).await {
+            Ok(collected) => collected,
+            Err(_) => Err(Code::RequestTimeout.into()),
+        }
+    }
+
+    async fn collect_slowly(
+        &mut self,
+        payload: &Payload,
+        key: Option<StreamKey>,
+        share: Share,
         len_max: usize,
     ) -> Result<Bytes> {
         let mut verifier = Verifier::new(payload, key)?;
-        self.reserve(payload, len_max)?;
-        let (mut trailers, mut decoded, mut whole) = (None, Vec::new(), BytesMut::new());
+        let mut whole = self.buffers.begin(share, len_max);
+        let (mut trailers, mut decoded) = (None, Vec::new());
         while let Some(frame) = self.content().await? {
             match frame.into_data() {
                 Ok(data) => verifier.push(data, &mut decoded)?,
                 Err(frame) => trailers = frame.into_trailers().ok(),
             }
             for bytes in decoded.drain(..) {
-                if whole.len() + bytes.len() > len_max {
-                    return Err(s3::Error::new(Code::MaxMessageLengthExceeded)
-                        .with("MaxMessageLengthBytes", len_max.to_string())
-                        .into());
-                }
-                whole.extend_from_slice(&bytes);
+                whole.push(&bytes)?;
             }
         }
         verifier.finish(trailers.as_ref())?;
-        Ok(whole.freeze())
-    }
-
-    fn reserve(&mut self, payload: &Payload, len_max: usize) -> Result<()> {
-        let announced = payload
-            .length
-            .and_then(|length| usize::try_from(length).ok());
-        let length = announced.unwrap_or(len_max).min(len_max);
-        let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.buffers).try_acquire_many_owned(kib);
-        self.reserved = Some(permit.map_err(|_| Code::SlowDown)?);
-        Ok(())
+        let (bytes, taken) = whole.end();
+        self.taken = taken;
+        Ok(bytes)
     }
 
     /// Reads what is left of a body that was refused, within bounds. A client

@@ -5,16 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 
-use crate::body::BUFFERS_KIB_MAX;
+use crate::body::Buffers;
 use crate::decision::Journal;
 use crate::generation::Generation;
 
 pub(crate) struct Gateway {
     generation: ArcSwap<Generation>,
     /// Room for bodies that are read whole.
-    pub(crate) buffers: Arc<Semaphore>,
+    pub(crate) buffers: Arc<Buffers>,
     /// The decisions of all generations.
     pub(crate) journal: Arc<Journal>,
 }
@@ -23,7 +22,7 @@ impl Gateway {
     pub(crate) fn new(generation: Generation, journal: Arc<Journal>) -> Self {
         Self {
             generation: ArcSwap::from_pointee(generation),
-            buffers: Arc::new(Semaphore::new(BUFFERS_KIB_MAX)),
+            buffers: Arc::default(),
             journal,
         }
     }

@@ -16,7 +16,7 @@ pub(crate) use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::{Authorized, authorize};
 pub(crate) use creation::creation;
 pub(crate) use form::read_form;
-pub(crate) use load::{Loaded, glimpse, load, scene};
+pub(crate) use load::{Loaded, existing, glimpse, load, scene};
 pub(crate) use prepare::{Cleared, own_id, prepare};
 pub(crate) use respond::{Reply, refuse_unread, respond};
 pub(crate) use route::{Routed, route};

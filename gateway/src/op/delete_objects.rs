@@ -2,14 +2,14 @@
 //! does not keep the others.
 
 use futures_util::{StreamExt, stream};
-use host::{Resource, Run};
+use host::Run;
 use s3::xml::{DeleteOutcome, DeleteRequest, DeleteTarget, TargetVersion};
 use s3::{Access, Action, Code, Payload};
-use storage::{Bucket, Deleted, Error as StoreError, Store, VersionId};
+use storage::{Bucket, Deleted, Store, VersionId};
 
 use crate::error::{Error, Result};
 use crate::pipeline::Exchange;
-use crate::stage::{Cleared, Reply};
+use crate::stage::{Cleared, Reply, existing};
 
 /// 1,000 keys of 1,024 bytes, each escaped in the worst way.
 const BODY_LEN_MAX: usize = 8 * 1024 * 1024;
@@ -25,7 +25,12 @@ pub(crate) async fn run(
     let payload = Payload::of_document(&request.head)?;
     let body = exchange
         .body
-        .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
+        .collect(
+            &payload,
+            request.stream_key.clone(),
+            request.share(),
+            BODY_LEN_MAX,
+        )
         .await?;
     if body.is_empty() {
         return Err(Code::MissingRequestBodyError.into());
@@ -69,26 +74,13 @@ async fn authorize(
         TargetVersion::Unknown(_) => return Err(Code::NoSuchVersion.into()),
     };
     let bucket = request.bucket()?;
-    let (object, marker) = match store.object(bucket, &target.key, version).await {
-        Ok(object) => (Some(object), None),
-        Err(StoreError::Marker(marker)) => (None, Some(marker)),
-        Err(StoreError::ObjectMissing | StoreError::VersionMissing) => (None, None),
-        Err(error) => return Err(error.into()),
-    };
     let access = Access {
         action,
         bucket: Some(bucket.name.clone()),
         key: Some(target.key.clone()),
         version,
     };
-    run.authorize(&Resource {
-        access,
-        bucket: Some(bucket.clone()),
-        object,
-        marker,
-        source: None,
-        source_bucket: None,
-    })?;
+    run.authorize(&existing(access, bucket.clone(), store).await?)?;
     Ok(version)
 }
 

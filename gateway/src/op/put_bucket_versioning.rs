@@ -18,7 +18,12 @@ pub(crate) async fn run(
 ) -> Result<Reply> {
     let payload = Payload::of_document(&request.head)?;
     let body = body
-        .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
+        .collect(
+            &payload,
+            request.stream_key.clone(),
+            request.share(),
+            BODY_LEN_MAX,
+        )
         .await?;
     if body.is_empty() {
         return Err(Code::MissingRequestBodyError.into());

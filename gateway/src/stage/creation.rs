@@ -4,6 +4,7 @@
 use host::{Chain, Creation};
 use s3::{Operation, Payload};
 
+use crate::body::Share;
 use crate::error::Result;
 use crate::op::create_bucket;
 use crate::pipeline::Exchange;
@@ -27,7 +28,12 @@ pub(super) async fn read(loaded: &Loaded, exchange: &mut Exchange) -> Result<Cre
     exchange.run.rest();
     let body = exchange
         .body
-        .collect(&payload, authenticated.stream_key.clone(), BODY_LEN_MAX)
+        .collect(
+            &payload,
+            authenticated.stream_key.clone(),
+            Share::of(&authenticated.principal, head.operation),
+            BODY_LEN_MAX,
+        )
         .await?;
     creation(&body, exchange.run.chain())
 }

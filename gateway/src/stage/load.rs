@@ -1,8 +1,10 @@
 //! load: the records that the request is about are read, each once.
 
+use std::sync::Arc;
+
 use host::{Chain, Resource};
 use s3::{Access, Action, Code, ExpectedOwners, Head, Operation};
-use storage::{Error as StoreError, Store};
+use storage::{Bucket, Error as StoreError, Store};
 
 use crate::decision::Scene;
 use crate::error::{Error, Result};
@@ -39,14 +41,8 @@ pub(crate) async fn glimpse(head: &Head, store: &dyn Store) -> Option<Resource> 
     let bucket = store.bucket(head.target.bucket()?).await.ok()?;
     let accesses = head.accesses().unwrap_or_default();
     let action = accesses.last().map(|access| access.action);
-    Some(Resource {
-        access: target(head, action.unwrap_or(Action::DeleteObject)),
-        bucket: Some(bucket),
-        object: None,
-        marker: None,
-        source: None,
-        source_bucket: None,
-    })
+    let access = target(head, action.unwrap_or(Action::DeleteObject));
+    Some(nothing(access, Some(bucket)))
 }
 
 /// The access of this action to what a request addresses.
@@ -148,26 +144,47 @@ async fn resource(
     {
         s3::owner::check(expected_owner, &bucket.owner)?;
     }
-    let (object, marker) = match (&bucket, &access.key) {
-        (Some(bucket), Some(key)) if concerns_existing(&access, operation) => {
-            match store.object(bucket, key, access.version).await {
-                Ok(object) => (Some(object), None),
-                Err(StoreError::Marker(marker)) => (None, Some(marker)),
-                // Whether the client may learn that it is missing is for the plugins to say.
-                Err(StoreError::ObjectMissing | StoreError::VersionMissing) => (None, None),
-                Err(error) => return Err(error.into()),
-            }
+    match bucket {
+        Some(bucket) if concerns_existing(&access, operation) => {
+            existing(access, bucket, store).await
         }
-        _ => (None, None),
+        bucket => Ok(nothing(access, bucket)),
+    }
+}
+
+/// What exists in a bucket of what is accessed there.
+pub(crate) async fn existing(
+    access: Access,
+    bucket: Arc<Bucket>,
+    store: &dyn Store,
+) -> Result<Resource> {
+    let (object, marker) = match &access.key {
+        None => (None, None),
+        Some(key) => match store.object(&bucket, key, access.version).await {
+            Ok(object) => (Some(object), None),
+            Err(StoreError::Marker(marker)) => (None, Some(marker)),
+            // Whether the client may learn that it is missing is for the plugins to say.
+            Err(StoreError::ObjectMissing | StoreError::VersionMissing) => (None, None),
+            Err(error) => return Err(error.into()),
+        },
     };
     Ok(Resource {
-        access,
-        bucket,
         object,
         marker,
+        ..nothing(access, Some(bucket))
+    })
+}
+
+/// An access to what is not there yet, or is no object.
+fn nothing(access: Access, bucket: Option<Arc<Bucket>>) -> Resource {
+    Resource {
+        access,
+        bucket,
+        object: None,
+        marker: None,
         source: None,
         source_bucket: None,
-    })
+    }
 }
 
 /// Whether an access is to an object as it is, not to one that will be.

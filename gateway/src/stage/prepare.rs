@@ -8,6 +8,7 @@ use s3::time::http_date;
 use s3::{Access, Code, Head, Operation, Payload, StreamKey};
 use storage::{Bucket, BucketName, Documents, Marker, Object, ObjectKey};
 
+use crate::body::Share;
 use crate::error::Result;
 use crate::pipeline::Exchange;
 use crate::stage::{Authorized, creation};
@@ -133,6 +134,11 @@ impl Cleared {
         let mut documents = Documents::default();
         documents.amend(&self.changes.object);
         documents
+    }
+
+    /// Whose memory its body is read into.
+    pub(crate) fn share(&self) -> Share {
+        Share::of(&self.principal, self.head.operation)
     }
 
     pub(crate) fn payload(&self) -> Result<Payload> {

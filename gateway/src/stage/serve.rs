@@ -73,11 +73,23 @@ async fn serve_by_plugin(
     generation: &Generation,
 ) -> Result<Reply> {
     let has_body = matches!(cleared.head.method, Method::PUT | Method::POST);
-    let body = if has_body {
-        let payload = Payload::of_claimed(&cleared.head)?;
+    let payload = match has_body {
+        true => Some(Payload::of_claimed(&cleared.head)?),
+        false => None,
+    };
+    // A body for what is not there is better not sent.
+    if is_about_existing(&cleared.head) {
+        cleared.object()?;
+    }
+    let body = if let Some(payload) = payload {
         let body = exchange
             .body
-            .collect(&payload, cleared.stream_key.clone(), PLUGIN_BODY_LEN_MAX)
+            .collect(
+                &payload,
+                cleared.stream_key.clone(),
+                cleared.share(),
+                PLUGIN_BODY_LEN_MAX,
+            )
             .await?;
         if body.is_empty() && cleared.head.operation.needs_document() {
             return Err(Code::MissingRequestBodyError.into());
@@ -86,9 +98,6 @@ async fn serve_by_plugin(
     } else {
         bytes::Bytes::new()
     };
-    if is_about_existing(&cleared.head) {
-        cleared.object()?;
-    }
     let served = exchange.run.serve(&cleared.target, body)?;
     // The store has no call that changes both at once, and half a change is none.
     if !served.changes.bucket.is_empty() && !served.changes.object.is_empty() {

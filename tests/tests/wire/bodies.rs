@@ -1,8 +1,8 @@
 //! Bodies: `aws-chunked` in its variants, digests, and leave to send them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sluice_tests::{Framing, OTHER, ROOT, Request, Server, Streamed, crc32};
+use sluice_tests::{Framing, Key, OTHER, ROOT, Request, Server, Settings, Streamed, crc32};
 
 const BODY: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -394,6 +394,10 @@ fn a_client_is_asked_for_the_body_once_it_may_send_it() {
         501,
         "NotImplemented",
     );
+    for sub_resource in ["acl", "tagging"] {
+        let missing = put(&format!("/continue/missing?{sub_resource}")).with_md5();
+        refused(missing.signed(&ROOT), 404, "NoSuchKey");
+    }
     refused(
         put("/continue/no?uploadId=x&partNumber=1").signed(&ROOT),
         404,
@@ -433,4 +437,83 @@ fn a_refused_body_does_not_become_a_request() {
         ),
     }
     assert_eq!(server.content("/smuggled/key"), None);
+}
+
+#[test]
+fn whoever_sends_a_document_slowly_or_never_keeps_no_other_from_being_read() {
+    const MIB: usize = 1024 * 1024;
+    let server = Server::start(&Settings::default());
+    server.bucket("documents");
+    server.object("/documents/key", "x");
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    let nothing = "<Delete><Object><Key>missing</Key></Object></Delete>";
+    let tag = || Request::put("/documents/key?tagging", tags).with_md5();
+    let delete = || Request::post("/documents?delete", nothing).with_md5();
+    // Announces as much as a document may have, and sends less of it.
+    let begin = |key: Option<&Key>, len: usize| {
+        let request = Request::post("/documents?delete", vec![b' '; 8 * MIB]).with_md5();
+        let request = match key {
+            Some(key) => request.signed(key),
+            None => request,
+        };
+        let bytes = request.bytes();
+        let mut connection = server.connect();
+        let begun = bytes.len() - request.body.len() + len;
+        connection.write(&bytes[..begun]).expect("it is sent");
+        connection
+    };
+    let announced: Vec<_> = (0..16).map(|_| begin(None, 100)).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    server.send(&delete()).expect(200);
+    server.send(&delete().signed(&ROOT)).expect(200);
+    server.send(&tag().signed(&ROOT)).expect(200);
+    drop(announced);
+
+    // What has come is kept, and is too much for others of whom nothing is known.
+    let nobodys: Vec<_> = (0..2).map(|_| begin(None, 8 * MIB - 100)).collect();
+    let until_refused = |request: Request| {
+        let begun = Instant::now();
+        while server.send(&request).status != 503 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "there is room");
+        }
+        server.send(&request).refused(503, "SlowDown");
+    };
+    until_refused(delete());
+    server.send(&delete().signed(&ROOT)).expect(200);
+    server.send(&tag().signed(&ROOT)).expect(200);
+
+    // Nor does an account that may not do what it asks for stand in the way.
+    let others: Vec<_> = (0..2).map(|_| begin(Some(&OTHER), 8 * MIB - 100)).collect();
+    until_refused(delete().signed(&ROOT));
+    server.send(&tag().signed(&ROOT)).expect(200);
+    drop((nobodys, others));
+    let begun = Instant::now();
+    while server.send(&delete().signed(&ROOT)).status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is kept");
+    }
+}
+
+#[test]
+fn a_document_that_never_ends_is_given_up() {
+    let server = Server::start(&Settings {
+        limits: "body_timeout: 200ms".into(),
+        ..Settings::default()
+    });
+    server.bucket("endless");
+    let request = Request::post("/endless?delete", vec![b' '; 8 * 1024 * 1024]).with_md5();
+    let bytes = request.signed(&ROOT).bytes();
+    let mut connection = server.connect();
+    let begun = Instant::now();
+    // Faster than what is too slow for any body, and yet not within a second.
+    for piece in bytes.chunks(64 * 1024) {
+        if connection.write(piece).is_err() || begun.elapsed() > Duration::from_secs(5) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let reply = connection.reply("POST", "an endless document");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{reply:?}");
+    if let Ok(reply) = reply {
+        reply.refused(400, "RequestTimeout");
+    }
 }
