@@ -24,7 +24,7 @@ pub use success::Success;
 
 use multipart::{Event, Multipart};
 
-/// All that stands before the file, in bytes.
+/// All that stands before the file, in bytes, as it is sent and as it is meant.
 const FIELDS_LEN_MAX: u64 = 20 * 1024;
 
 /// All that stands behind the file, in bytes. Nobody reads it.
@@ -97,8 +97,7 @@ impl Reader {
 
     fn check_len(&self) -> Result<(), Error> {
         if self.parts.consumed() > FIELDS_LEN_MAX {
-            return Err(Error::new(Code::MaxPostPreDataLengthExceededError)
-                .with("MaxPostPreDataLengthBytes", FIELDS_LEN_MAX.to_string()));
+            return Err(fields_too_long());
         }
         Ok(())
     }
@@ -170,6 +169,11 @@ impl File {
     pub fn finish(&self) -> Result<(), Error> {
         if self.has_ended { Ok(()) } else { Err(ended()) }
     }
+}
+
+fn fields_too_long() -> Error {
+    Error::new(Code::MaxPostPreDataLengthExceededError)
+        .with("MaxPostPreDataLengthBytes", FIELDS_LEN_MAX.to_string())
 }
 
 fn ended() -> Error {

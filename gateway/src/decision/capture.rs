@@ -77,6 +77,7 @@ impl Record {
         let head = &*facts.head;
         let shown = Shown::of(head, run.chain());
         let mut keeper = Keeper::new(run);
+        keeper.missing.extend(shown.missing);
         let accesses = accesses(run, scene, &mut keeper);
         let target = scene.map(|scene| &scene.target);
         let object = target.and_then(|target| {

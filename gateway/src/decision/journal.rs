@@ -41,8 +41,9 @@ struct Kept {
     /// The latest is the last.
     entries: VecDeque<Entry>,
     len: usize,
-    /// How many of them are stray.
+    /// How many of them are stray, and how long these are.
     strays: usize,
+    strays_len: usize,
 }
 
 #[derive(Clone)]
@@ -184,21 +185,35 @@ fn is_sampled(share: f64, request_id: &str) -> bool {
 impl Kept {
     fn push(&mut self, entry: Entry) {
         self.len += entry.line.len();
-        self.strays += usize::from(entry.stray);
+        if entry.stray {
+            self.strays += 1;
+            self.strays_len += entry.line.len();
+        }
         self.entries.push_back(entry);
     }
 
     fn forget(&mut self, index: usize) {
         if let Some(entry) = self.entries.remove(index) {
             self.len -= entry.line.len();
-            self.strays -= usize::from(entry.stray);
+            if entry.stray {
+                self.strays -= 1;
+                self.strays_len -= entry.line.len();
+            }
         }
     }
 
     fn shrink_to(&mut self, count_max: usize, len_max: usize) {
-        while !self.entries.is_empty() && (self.entries.len() > count_max || self.len > len_max) {
-            // A flood of strays drives out strays once they are half of all.
-            let stray = match self.strays > self.entries.len() / 2 {
+        loop {
+            // A flood of strays drives out strays once they are half of what there
+            // is too much of.
+            let are_strays_too_much = if self.len > len_max {
+                self.strays_len > len_max / 2
+            } else if self.entries.len() > count_max {
+                self.strays > count_max / 2
+            } else {
+                return;
+            };
+            let stray = match are_strays_too_much {
                 true => self.entries.iter().position(|entry| entry.stray),
                 false => None,
             };
@@ -593,6 +608,33 @@ mod tests {
             all.entries.back().unwrap().request_id,
             format!("{:016X}", 99)
         );
+    }
+
+    #[test]
+    fn strays_however_long_leave_half_of_the_room_to_others() {
+        for (stray_len, stray_count, others_left, strays_left) in [
+            (20, 3, 5, 2),
+            (20, 100, 5, 2),
+            (50, 100, 5, 1),
+            // Each of them is more than strays may take together.
+            (51, 100, 5, 0),
+            (1000, 3, 5, 0),
+        ] {
+            let mut all = Kept::default();
+            let others = (0..5).map(|number| entry(number, false, 10));
+            let strays = (0..stray_count).map(|number| Entry {
+                stray: true,
+                ..entry(number, true, stray_len)
+            });
+            for entry in others.chain(strays) {
+                all.push(entry);
+                all.shrink_to(1000, 100);
+            }
+            let others = all.entries.iter().filter(|entry| !entry.stray).count();
+            let left = (others, all.strays, all.strays_len);
+            let expected = (others_left, strays_left, strays_left * stray_len);
+            assert_eq!(left, expected, "{stray_count} of {stray_len} bytes");
+        }
     }
 
     #[test]

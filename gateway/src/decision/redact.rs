@@ -11,6 +11,9 @@ use s3::{Form, Head, Query, SubResource};
 /// Stands for what was hidden; it needs no escaping in a query.
 pub(crate) const HIDDEN: &str = "REDACTED";
 
+/// What the headers and the fields of one record may take, in bytes.
+const SAID_LEN_MAX: usize = 64 << 10;
+
 /// What a request said, fit to be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shown {
@@ -20,6 +23,8 @@ pub(crate) struct Shown {
     pub(crate) form: Vec<(String, String)>,
     /// The headers, parameters and fields whose value, or a part of it, was hidden.
     pub(crate) hidden: Vec<String>,
+    /// What is left out because it is too much; its name stays.
+    pub(crate) missing: Vec<String>,
 }
 
 /// What is a secret in a chain, besides what is one everywhere.
@@ -53,7 +58,23 @@ impl Shown {
         }
         shown.hidden.sort();
         shown.hidden.dedup();
+        shown.shorten(SAID_LEN_MAX);
         shown
+    }
+
+    /// Leaves out the values that are too much.
+    fn shorten(&mut self, mut len_left: usize) {
+        let headers = self.headers.iter_mut().map(|said| ("header", said));
+        let fields = self.form.iter_mut().map(|said| ("field", said));
+        for (kind, (name, value)) in headers.chain(fields) {
+            match len_left.checked_sub(name.len() + value.len()) {
+                Some(left) => len_left = left,
+                None => {
+                    value.clear();
+                    self.missing.push(format!("the {kind} {name}"));
+                }
+            }
+        }
     }
 
     fn hide_in_query(&mut self, query: &str, chained: &Chained<'_>) -> String {
@@ -365,6 +386,24 @@ mod tests {
             assert_eq!(found, expected, "{name}");
             assert_eq!(shown.hidden.is_empty(), found == value, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_and_said_to_be() {
+        let said = |name: &str, len: usize| (name.to_owned(), "x".repeat(len));
+        let mut shown = Shown {
+            headers: vec![said("a", 9), said("b", 90), said("c", 9)],
+            form: vec![said("d", 80), said("e", 79), said("f", 0)],
+            ..Shown::default()
+        };
+        shown.shorten(100);
+        let kept = [said("a", 9), said("b", 0), said("c", 9)];
+        assert_eq!(shown.headers, kept);
+        assert_eq!(shown.form, [said("d", 0), said("e", 79), said("f", 0)]);
+        assert_eq!(
+            shown.missing,
+            ["the header b", "the field d", "the field f"]
+        );
     }
 
     #[test]

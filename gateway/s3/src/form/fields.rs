@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use storage::{NameError, ObjectKey, Timestamp};
 
-use super::malformed;
 use super::policy::Policy;
 use super::success::Success;
+use super::{FIELDS_LEN_MAX, fields_too_long, malformed};
 use crate::error::{Code, Error};
 use crate::head::Head;
 use crate::target::Target;
@@ -22,6 +22,9 @@ pub struct Form {
     fields: Vec<(String, String)>,
     policy: Option<Policy>,
 }
+
+/// Stands for the name of the file, in the value of any field.
+const FILENAME: &str = "${filename}";
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
@@ -68,6 +71,7 @@ impl Form {
     /// `filename` is that of the file, as it was sent.
     pub fn new(fields: Vec<(String, String)>, filename: &str) -> Result<Self, Error> {
         let filename = filename.rsplit(['/', '\\']).next().unwrap_or_default();
+        check_named(&fields, filename)?;
         let mut form = Self {
             fields: Vec::new(),
             policy: None,
@@ -79,8 +83,7 @@ impl Form {
                     .because(format!("The form has the field '{name}' more than once."))
                     .argument("name", name));
             }
-            form.fields
-                .push((name, value.replace("${filename}", filename)));
+            form.fields.push((name, value.replace(FILENAME, filename)));
         }
         form.policy = form.field("policy").map(Policy::parse).transpose()?;
         form.check_signed()?;
@@ -225,6 +228,22 @@ impl Head {
             ..self
         })
     }
+}
+
+/// With the name of the file in their places the fields may be no longer than
+/// they could have been sent.
+fn check_named(fields: &[(String, String)], filename: &str) -> Result<(), Error> {
+    let len = |(name, value): &(String, String)| {
+        let places = value.matches(FILENAME).count();
+        let rest = value.len() - places * FILENAME.len();
+        name.len() + rest + places.saturating_mul(filename.len())
+    };
+    let lens = fields.iter().map(len);
+    let total = lens.fold(0, usize::saturating_add);
+    if u64::try_from(total).is_ok_and(|total| total <= FIELDS_LEN_MAX) {
+        return Ok(());
+    }
+    Err(fields_too_long())
 }
 
 /// Refuses headers that would say something of the object: neither would a

@@ -531,3 +531,23 @@ fn a_policy_bounds_the_file_and_is_about_the_bucket_of_the_request() {
     check("photos", true);
     check("other", false);
 }
+
+#[test]
+fn the_name_of_a_file_makes_the_fields_no_longer_than_they_may_be() {
+    let check = |places: usize, filename_len: usize, fits: bool| {
+        let value = "${filename}".repeat(places);
+        let filename = "f".repeat(filename_len);
+        let made = form(&[("key", "k"), ("x-amz-meta-a", &value)], &filename);
+        let code = made.err().and_then(|error| error.code());
+        let refused = Some(Code::MaxPostPreDataLengthExceededError);
+        assert_eq!(code, if fits { None } else { refused }, "{places} places");
+    };
+    // The names and the key are sixteen bytes.
+    check(1, 20 * 1024 - 16, true);
+    check(1, 20 * 1024 - 15, false);
+    check(2, 10 * 1024 - 8, true);
+    check(2, 10 * 1024 - 7, false);
+    check(1800, 11, true);
+    check(1800, 8000, false);
+    check(1800, 0, true);
+}
