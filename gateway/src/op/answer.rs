@@ -38,6 +38,18 @@ pub(crate) fn set_version(headers: &mut HeaderMap, bucket: &Bucket, version: Ver
     set_version_as(headers, VERSION_ID, bucket, version);
 }
 
+/// The version that was written. A write of the null version, which takes the
+/// place of the one before, is answered as one to a bucket without versions.
+pub(super) fn set_written_version(headers: &mut HeaderMap, version: VersionId) {
+    if version != VersionId::Null {
+        set(
+            headers,
+            HeaderName::from_static(VERSION_ID),
+            version.to_string(),
+        );
+    }
+}
+
 /// The version that was copied.
 pub(super) fn set_source_version(headers: &mut HeaderMap, bucket: &Bucket, version: VersionId) {
     set_version_as(headers, "x-amz-copy-source-version-id", bucket, version);

@@ -15,7 +15,7 @@ use storage::{
     Precondition, Store, Upload, UploadId, UploadedPart, VersionEntry, VersionQuery,
 };
 
-use super::answer::{CHECKSUM_TYPE, set_version};
+use super::answer::{CHECKSUM_TYPE, set_written_version};
 use super::upload::UploadChecksum;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
@@ -56,7 +56,12 @@ pub(crate) async fn run(
     };
 
     let body = body
-        .collect(&payload, request.stream_key.clone(), BODY_LEN_MAX)
+        .collect(
+            &payload,
+            request.stream_key.clone(),
+            request.share(),
+            BODY_LEN_MAX,
+        )
         .await?;
     let named = s3::xml::parse_complete_multipart_upload(&body)?;
     let done = match upload {
@@ -83,7 +88,7 @@ pub(crate) async fn run(
         &bucket.name,
         &stored,
     ));
-    set_version(&mut reply.headers, bucket, stored.version);
+    set_written_version(&mut reply.headers, stored.version);
     Ok(reply)
 }
 

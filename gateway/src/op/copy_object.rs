@@ -4,7 +4,7 @@ use s3::metadata::{REDIRECT, is_internal};
 use s3::{Code, Head};
 use storage::{Metadata, NewObject, Object, Store};
 
-use super::answer::{is_checksum, set_source_version, set_version};
+use super::answer::{is_checksum, set_source_version, set_written_version};
 use super::copy;
 use super::put_object::remember_checksum;
 use crate::error::Result;
@@ -61,7 +61,7 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
     let stored = store.put(bucket, object, staged, precondition).await?;
 
     let mut reply = Reply::xml(s3::xml::copy_object_result(&stored));
-    set_version(&mut reply.headers, bucket, stored.version);
+    set_written_version(&mut reply.headers, stored.version);
     set_source_version(&mut reply.headers, request.source_bucket()?, source.version);
     Ok(reply)
 }

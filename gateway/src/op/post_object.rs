@@ -5,7 +5,7 @@ use s3::Code;
 use s3::form::Success;
 use storage::Store;
 
-use super::answer::{set, set_etag, set_version};
+use super::answer::{set, set_etag, set_written_version};
 use super::put_object::{echo_checksum, store_content};
 use crate::body::RequestBody;
 use crate::error::Result;
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     };
     set(&mut reply.headers, header::LOCATION, location);
     set_etag(&mut reply.headers, &object.etag);
-    set_version(&mut reply.headers, bucket, object.version);
+    set_written_version(&mut reply.headers, object.version);
     echo_checksum(&mut reply, &digests);
     Ok(reply)
 }

@@ -7,7 +7,7 @@ use s3::checksum::ChecksumType;
 use s3::{Algorithm, Digests};
 use storage::{Metadata, NewObject, Object, Store};
 
-use super::answer::{CHECKSUM_TYPE, set, set_etag, set_version};
+use super::answer::{CHECKSUM_TYPE, set, set_etag, set_written_version};
 use crate::body::RequestBody;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
@@ -20,7 +20,7 @@ pub(crate) async fn run(
     let (stored, digests) = store_content(&request, body, store).await?;
     let mut reply = Reply::empty(StatusCode::OK);
     set_etag(&mut reply.headers, &stored.etag);
-    set_version(&mut reply.headers, request.bucket()?, stored.version);
+    set_written_version(&mut reply.headers, stored.version);
     echo_checksum(&mut reply, &digests);
     Ok(reply)
 }

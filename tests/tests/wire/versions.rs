@@ -53,10 +53,17 @@ impl Versions {
         self.send(Request::get(&self.path(rest)))
     }
 
-    /// Stores an object, and says which version it is.
+    /// Stores an object, and says which version it is. Of the null version nothing
+    /// is told to who writes it.
     #[track_caller]
     fn put(&self, key: &str, body: &str) -> String {
-        version(&self.send(Request::put(&self.path(&format!("/{key}")), body)))
+        let stored = self.send(Request::put(&self.path(&format!("/{key}")), body));
+        let version = stored
+            .expect(200)
+            .header("x-amz-version-id")
+            .map(str::to_owned);
+        assert_ne!(version.as_deref(), Some("null"));
+        version.unwrap_or_else(|| "null".to_owned())
     }
 
     /// Deletes without a version, and says which marker that made.
@@ -304,6 +311,37 @@ fn a_suspended_bucket_replaces_the_null_version_alone() {
             format!("+key {kept}")
         ]
     );
+}
+
+#[test]
+fn who_reads_the_null_version_is_told_so_and_who_writes_it_is_not() {
+    let versions = Versions::enabled("versions-null");
+    versions.put("source", "copied");
+    versions.become_("Suspended");
+    let path = versions.path("/key");
+    let begun = versions.send(Request::post(&format!("{path}?uploads"), ""));
+    let upload = begun.element("UploadId").expect("an id").to_owned();
+    let target = format!("{path}?uploadId={upload}");
+    let part = versions.send(Request::put(&format!("{target}&partNumber=1"), "x"));
+    let etag = part.header("etag").expect("an etag");
+    let list = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let source = versions.path("/source");
+    for write in [
+        Request::put(&path, "x"),
+        Request::put(&path, "").header("x-amz-copy-source", &source),
+        Request::post(&target, list),
+    ] {
+        let method = write.method.clone();
+        let written = versions.send(write).expect(200);
+        assert_eq!(written.header("x-amz-version-id"), None, "{method}");
+        for read in ["/key", "/key?versionId=null", "/key?tagging"] {
+            assert_eq!(version(&versions.get(read)), "null", "{read}");
+        }
+    }
+    let deleted = versions.send(Request::delete(&format!("{path}?versionId=null")));
+    assert_eq!(version(&deleted.expect(204)), "null");
 }
 
 #[test]
