@@ -78,7 +78,7 @@ pub struct ListBuckets {
     pub continuation: Option<Continuation>,
 }
 
-/// Where a listing goes on: after this text.
+/// Where a listing goes on: after this text. Where that is empty, it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Continuation {
     pub after: String,
@@ -96,6 +96,10 @@ impl Continuation {
 
     /// As it is given to the client.
     pub fn token(&self) -> String {
+        // It is told back as it came.
+        if self.after.is_empty() {
+            return String::new();
+        }
         BASE64_URL_SAFE_NO_PAD.encode(format!("{}{}", Self::MARK, self.after))
     }
 
@@ -103,6 +107,9 @@ impl Continuation {
         let Some(token) = query.get("continuation-token") else {
             return Ok(None);
         };
+        if token.is_empty() {
+            return Ok(Some(Self::new("")));
+        }
         let refuse = || {
             Error::new(Code::InvalidArgument)
                 .because("The continuation token provided is incorrect")
@@ -112,7 +119,9 @@ impl Continuation {
         let text = String::from_utf8(bytes).map_err(|_| refuse())?;
         match text.strip_prefix(Self::MARK) {
             // A rolled-up prefix is at most as long as the keys in it.
-            Some(after) if after.len() <= ObjectKey::LEN_MAX => Ok(Some(Self::new(after))),
+            Some(after) if (1..=ObjectKey::LEN_MAX).contains(&after.len()) => {
+                Ok(Some(Self::new(after)))
+            }
             _ => Err(refuse()),
         }
     }
@@ -162,7 +171,8 @@ impl ListObjectsV2 {
 
     /// A continuation outweighs the place where the listing began.
     pub fn to_query(&self) -> ListQuery {
-        let continuation = self.continuation.as_ref().map(|place| place.after.clone());
+        let place = |place: &Continuation| (!place.after.is_empty()).then(|| place.after.clone());
+        let continuation = self.continuation.as_ref().and_then(place);
         ListQuery {
             prefix: self.prefix.clone(),
             delimiter: self.delimiter.clone(),
@@ -428,8 +438,9 @@ mod tests {
     #[test]
     fn only_our_own_tokens_continue_a_listing() {
         let long = Continuation::new("k".repeat(1025)).token();
+        let nowhere = BASE64_URL_SAFE_NO_PAD.encode(b"1:");
         let not_text = BASE64_URL_SAFE_NO_PAD.encode(b"1:\xff");
-        for token in ["", "a", "YQ", "a/b", "%20", &long, &not_text] {
+        for token in ["a", "YQ", "a/b", "%20", &long, &nowhere, &not_text] {
             let raw = format!("continuation-token={token}");
             let error = ListObjectsV2::of(&query(&raw)).unwrap_err();
             assert_eq!(error.code(), Some(Code::InvalidArgument), "{token}");
@@ -440,6 +451,20 @@ mod tests {
             let raw = format!("continuation-token={}", place.token());
             let list = ListObjectsV2::of(&query(&raw)).unwrap();
             assert_eq!(list.continuation, Some(place));
+        }
+    }
+
+    #[test]
+    fn an_empty_token_continues_nothing_and_is_told_back() {
+        for (raw, after) in [
+            ("continuation-token=", None),
+            ("continuation-token", None),
+            ("continuation-token=&start-after=b", Some("b")),
+        ] {
+            let list = ListObjectsV2::of(&query(raw)).unwrap();
+            assert_eq!(list.to_query().after.as_deref(), after, "{raw}");
+            let token = list.continuation.map(|place| place.token());
+            assert_eq!(token.as_deref(), Some(""), "{raw}");
         }
     }
 
