@@ -219,7 +219,9 @@ impl<'a> Check<'a> {
     ) {
         if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
             let mut seen = BTreeSet::new();
-            let repeated = items.iter().position(|item| !seen.insert(item.to_string()));
+            let repeated = items
+                .iter()
+                .position(|item| !seen.insert(canonical(item).to_string()));
             faults.extend(repeated.map(|number| {
                 let place = self.place(&below(at, &number.to_string()));
                 other(place, "this is in the list already", "name everything once")
@@ -456,10 +458,33 @@ fn compare(one: &Number, other: &Number) -> Option<Ordering> {
 }
 
 fn is_same(one: &Json, other: &Json) -> bool {
-    match (one, other) {
-        (Json::Number(one), Json::Number(other)) => compare(one, other) == Some(Ordering::Equal),
-        _ => one == other,
+    canonical(one) == canonical(other)
+}
+
+/// The same for all that is the same: to JSON Schema `1.0` is `1`, also within a
+/// list or a mapping.
+fn canonical(value: &Json) -> Json {
+    match value {
+        Json::Number(number) => Json::Number(whole(number).unwrap_or_else(|| number.clone())),
+        Json::Array(items) => items.iter().map(canonical).collect(),
+        Json::Object(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(key, value)| (key.clone(), canonical(value)));
+            Json::Object(entries.collect())
+        }
+        Json::Null | Json::Bool(_) | Json::String(_) => value.clone(),
     }
+}
+
+/// A number that is written with a fraction of nothing, without it.
+fn whole(number: &Number) -> Option<Number> {
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole, and one that is cut off stays as it was written"
+    )]
+    let whole = float as i128;
+    number.is_f64().then(|| Number::from_i128(whole))?
 }
 
 /// What is there instead of something else, unless it is a secret.

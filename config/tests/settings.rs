@@ -444,6 +444,31 @@ proptest! {
 }
 
 #[test]
+fn a_number_is_the_same_however_it_is_written() {
+    let check = |schema: Value, settings: &str, fits: bool| {
+        let checked = check_settings(&format!("  settings: {settings}"), &schema);
+        assert_eq!(checked.is_ok(), fits, "{schema} {settings}\n{checked:?}");
+        let value: Value = serde_json::from_str(settings).expect("JSON");
+        let valid = jsonschema::is_valid(&schema, &value);
+        assert_eq!(valid, fits, "{schema} {settings}");
+    };
+    let unique = || json!({"uniqueItems": true});
+    check(unique(), "[2, 2.0]", false);
+    check(unique(), "[0, -0.0]", false);
+    check(unique(), "[2, 2.5]", true);
+    check(unique(), "[2, \"2\"]", true);
+    check(unique(), "[[1, 2], [1.0, 2]]", false);
+    check(unique(), "[{\"a\": 1}, {\"a\": 1.0}]", false);
+    check(unique(), "[{\"a\": 1}, {\"b\": 1.0}]", true);
+    check(unique(), "[1.5, 1.5]", false);
+    check(unique(), "[1e300, 1e300]", false);
+    check(json!({"const": 2}), "2.0", true);
+    check(json!({"const": [2]}), "[2.0]", true);
+    check(json!({"enum": [{"a": 2.0}, 3]}), "{\"a\": 2}", true);
+    check(json!({"enum": [{"a": 2.0}, 3]}), "{\"a\": 2.5}", false);
+}
+
+#[test]
 fn the_faults_of_a_step_are_bounded() {
     let keys: Vec<String> = (0..1000).map(|n| format!("k{n}: 1")).collect();
     let settings = format!("  settings: {{{}}}", keys.join(", "));
