@@ -97,13 +97,14 @@ fn of_64_copies_and_completions_one_is_the_first() {
 #[test]
 fn a_condition_on_what_is_not_there_says_so() {
     let server = Server::shared();
-    server.bucket("conditions");
-    server.object("/conditions/source", "x");
+    server.bucket("conditional-writes");
+    server.object("/conditional-writes/source", "x");
     let send = |request: Request| server.send(&request.signed(&ROOT));
-    let copy = Request::put("/conditions/key", "").header("x-amz-copy-source", "conditions/source");
+    let copy = Request::put("/conditional-writes/key", "")
+        .header("x-amz-copy-source", "conditional-writes/source");
     for request in [
-        Request::put("/conditions/key", "x"),
-        Request::delete("/conditions/key"),
+        Request::put("/conditional-writes/key", "x"),
+        Request::delete("/conditional-writes/key"),
         copy,
     ] {
         for etag in ["\"x\"", "*"] {
@@ -111,12 +112,12 @@ fn a_condition_on_what_is_not_there_says_so() {
                 .refused(404, "NoSuchKey")
                 .expect_element("Key", "key");
         }
-        assert_eq!(server.content("/conditions/key"), None);
+        assert_eq!(server.content("/conditional-writes/key"), None);
     }
     // S3 knows neither both conditions at once, nor another absence than that of all.
-    let both = Request::put("/conditions/key", "x").header("if-match", "*");
+    let both = Request::put("/conditional-writes/key", "x").header("if-match", "*");
     send(both.header("if-none-match", "*")).refused(501, "NotImplemented");
-    let other = Request::put("/conditions/key", "x").header("if-none-match", "\"x\"");
+    let other = Request::put("/conditional-writes/key", "x").header("if-none-match", "\"x\"");
     send(other).refused(501, "NotImplemented");
-    assert_eq!(server.content("/conditions/key"), None);
+    assert_eq!(server.content("/conditional-writes/key"), None);
 }

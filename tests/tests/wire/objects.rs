@@ -253,22 +253,21 @@ fn ranges_are_cut_out_or_ignored() {
 #[test]
 fn conditions_are_weighed_in_the_order_of_the_rfc() {
     let server = Server::shared();
-    server.bucket("conditions");
-    server.object("/conditions/ten", "0123456789");
+    server.bucket("objects-conditions");
+    server.object("/objects-conditions/ten", "0123456789");
     const PAST: &str = "Mon, 01 Jan 2001 00:00:00 GMT";
     const FUTURE: &str = "Fri, 01 Jan 2100 00:00:00 GMT";
     let check = |headers: &[(&str, &str)], status: u16| {
-        let got = get(&server, "/conditions/ten", headers).expect(status);
+        let got = get(&server, "/objects-conditions/ten", headers).expect(status);
         match status {
             304 => drop(got.expect_header("etag", ETAG)),
             412 => drop(got.refused(412, "PreconditionFailed")),
             _ => {}
         }
-        let head = headers
-            .iter()
-            .fold(Request::head("/conditions/ten"), |head, (name, value)| {
-                head.header(name, value)
-            });
+        let head = headers.iter().fold(
+            Request::head("/objects-conditions/ten"),
+            |head, (name, value)| head.header(name, value),
+        );
         server.send(&head.signed(&ROOT)).expect(status);
     };
     check(&[("if-match", ETAG)], 200);
@@ -296,14 +295,18 @@ fn conditions_are_weighed_in_the_order_of_the_rfc() {
     check(&[("if-modified-since", "not a date")], 200);
     check(&[("if-unmodified-since", "not a date")], 200);
 
-    let modified = get(&server, "/conditions/ten", &[])
+    let modified = get(&server, "/objects-conditions/ten", &[])
         .header("last-modified")
         .expect("a date")
         .to_owned();
     check(&[("if-modified-since", &modified)], 304);
     check(&[("if-unmodified-since", &modified)], 200);
-    get(&server, "/conditions/ten", &[("if-match", "\"other\"")])
-        .expect_element("Condition", "If-Match");
+    get(
+        &server,
+        "/objects-conditions/ten",
+        &[("if-match", "\"other\"")],
+    )
+    .expect_element("Condition", "If-Match");
 }
 
 #[test]
