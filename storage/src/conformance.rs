@@ -131,6 +131,7 @@ behaviours! {
     parts_are_listed_by_number_in_pages,
     uploads_are_listed_by_key_and_age,
     of_completions_at_the_same_time_one_wins,
+    what_an_upload_has_become_is_found_while_it_is_there,
     a_copy_outlives_its_source,
     bytes_that_are_not_put_leave_nothing,
     each_state_makes_its_own_versions,
@@ -1653,6 +1654,50 @@ async fn of_completions_at_the_same_time_one_wins(t: Tester) -> Result<()> {
     }
     assert_eq!(winners, 1);
     assert!(t.get(&bucket, "key").await? == pattern(100_000, 1));
+    Ok(())
+}
+
+async fn what_an_upload_has_become_is_found_while_it_is_there(t: Tester) -> Result<()> {
+    let bucket = t.create("bucket").await?;
+    let mut versioning = bucket.clone();
+    for state in [
+        Versioning::Never,
+        Versioning::Enabled,
+        Versioning::Suspended,
+    ] {
+        versioning = t.0.set_versioning(&versioning, state).await?;
+        for replaced in [false, true] {
+            let upload = t.0.create_upload(&bucket, new_upload("key")).await?;
+            t.put_part(&bucket, &upload, 1, "one", &pattern(10, 1))
+                .await?;
+            let completed = || t.0.completed(&bucket, &upload.key, upload.id);
+            refused!(completed().await, Error::UploadMissing);
+            let parts = [(1, "one")];
+            let made = t
+                .complete(&bucket, &upload, &parts, Precondition::None)
+                .await?;
+            assert_same(&*completed().await?, &made);
+            let amended = amendment(&[("acl/acl", Some("1"))]);
+            let amended = t.0.amend_object(&bucket, &made, amended).await?;
+            assert_same(&*completed().await?, &amended);
+            let other = UploadId(upload.id.0 ^ 1);
+            let elsewhere = t.0.completed(&bucket, &upload.key, other);
+            refused!(elsewhere.await, Error::UploadMissing);
+            if replaced {
+                t.put(&bucket, "key", &pattern(10, 2)).await?;
+            }
+            // Under versions it is there until it is deleted by its name.
+            if replaced && state != Versioning::Enabled {
+                refused!(completed().await, Error::UploadMissing);
+                continue;
+            }
+            assert_same(&*completed().await?, &amended);
+            let none = Precondition::None;
+            t.0.delete(&bucket, &upload.key, Some(made.version), none)
+                .await?;
+            refused!(completed().await, Error::UploadMissing);
+        }
+    }
     Ok(())
 }
 

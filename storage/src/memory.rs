@@ -58,6 +58,8 @@ struct Version {
     /// Of two versions of one key the later one has the greater id.
     id: u128,
     listed: Listed,
+    /// The upload that it was.
+    upload: Option<UploadId>,
 }
 
 /// Where an object of this kind of store is.
@@ -184,10 +186,11 @@ impl Contents {
     }
 
     /// Makes something the current version, in the place of one that has its name.
-    fn place(&mut self, id: u128, listed: Listed) {
+    fn place(&mut self, id: u128, listed: Listed, upload: Option<UploadId>) {
         let versions = self.versions.entry(listed.key().clone()).or_default();
         versions.retain(|version| version.listed.version() != listed.version());
-        versions.insert(0, Version { id, listed });
+        let version = Version { id, listed, upload };
+        versions.insert(0, version);
     }
 
     /// Takes a version away.
@@ -205,6 +208,7 @@ impl Contents {
         &mut self,
         id: u128,
         object: NewObject,
+        upload: Option<UploadId>,
         parts: Vec<Part>,
         data: Bytes,
     ) -> Arc<Object> {
@@ -231,7 +235,7 @@ impl Contents {
                 geometry: self.bucket.placement.geometry,
             }),
         });
-        self.place(id, Listed::Object(object.clone()));
+        self.place(id, Listed::Object(object.clone()), upload);
         object
     }
 }
@@ -511,7 +515,7 @@ impl Store for Memory {
         contents.check(&object.key, None, &precondition)?;
         let replaced = contents.replaced(&object.key);
         contents.check_quota(data.length, replaced)?;
-        Ok(contents.insert(id, object, Vec::new(), data.into_token()))
+        Ok(contents.insert(id, object, None, Vec::new(), data.into_token()))
     }
 
     async fn delete(
@@ -536,7 +540,7 @@ impl Store for Memory {
                     modified: Timestamp::now(),
                 };
                 let version = Some(marker.version);
-                contents.place(id, Listed::Marker(marker));
+                contents.place(id, Listed::Marker(marker), None);
                 let marker = true;
                 return Ok(Deleted { version, marker });
             }
@@ -692,7 +696,25 @@ impl Store for Memory {
         let replaced = contents.replaced(&object.key);
         contents.check_quota(data.len() as u64, going + replaced)?;
         contents.uploads.remove(&(object.key.clone(), id));
-        Ok(contents.insert(object_id, object, named, data.freeze()))
+        Ok(contents.insert(object_id, object, Some(id), named, data.freeze()))
+    }
+
+    async fn completed(
+        &self,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        id: UploadId,
+    ) -> Result<Arc<Object>> {
+        let mut state = self.state();
+        let versions = state.contents(bucket)?.versions.get(key);
+        let made = versions
+            .into_iter()
+            .flatten()
+            .find(|version| version.upload == Some(id));
+        match made.map(|version| &version.listed) {
+            Some(Listed::Object(object)) => Ok(object.clone()),
+            Some(Listed::Marker(_)) | None => Err(Error::UploadMissing),
+        }
     }
 
     async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()> {

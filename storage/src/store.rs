@@ -154,6 +154,14 @@ pub trait Store: Send + Sync + 'static {
         object: NewObject,
         precondition: Precondition,
     ) -> Result<Arc<Object>>;
+    /// The object that an upload has become, for as long as that version is
+    /// there; otherwise [`crate::Error::UploadMissing`].
+    async fn completed(
+        &self,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        id: UploadId,
+    ) -> Result<Arc<Object>>;
     async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()>;
 
     /// What was moved since the start.

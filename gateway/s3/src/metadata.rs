@@ -16,10 +16,6 @@ pub const USER_METADATA_LEN_MAX: usize = 2 * 1024;
 pub const USER_PREFIX: &str = "x-amz-meta-";
 pub const REDIRECT: &str = "x-amz-website-redirect-location";
 
-/// What the gateway itself keeps with an object, for no client to see. No header
-/// has such a name.
-pub const UPLOAD_ID: &str = ":upload-id";
-
 const STANDARD: [HeaderName; 6] = [
     CACHE_CONTROL,
     CONTENT_DISPOSITION,
@@ -80,7 +76,8 @@ pub fn redirect(headers: &HeaderMap) -> Result<Option<String>, Error> {
     }
 }
 
-/// Whether an entry of the metadata is one that the gateway keeps for itself.
+/// Whether an entry of the metadata is one that the gateway keeps for itself, for
+/// no client to see. No header has such a name.
 pub fn is_internal(name: &str) -> bool {
     name.starts_with(':')
 }
@@ -196,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_internal_cannot_be_a_header() {
-        assert!(is_internal(UPLOAD_ID) && UPLOAD_ID.parse::<HeaderName>().is_err());
+        let name = ":upload-id";
+        assert!(is_internal(name) && name.parse::<HeaderName>().is_err());
         assert!(!is_internal("x-amz-meta-a"));
     }
 

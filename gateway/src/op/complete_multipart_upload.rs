@@ -1,18 +1,17 @@
 //! CompleteMultipartUpload: the named parts become one object. No data moves.
 //!
-//! The answer may get lost, and the client asks again. The object remembers the
-//! upload that it came from, so that the second answer is the same as the first.
+//! The answer may get lost, and the client asks again. The store remembers what an
+//! upload has become, so that the second answer is the same as the first.
 
 use std::sync::Arc;
 
 use md5::{Digest, Md5};
 use s3::listing::upload_id;
-use s3::metadata::UPLOAD_ID;
 use s3::xml::CompletedPart;
 use s3::{Code, Head};
 use storage::{
-    Bucket, Entry, Error as StoreError, Listed, NewObject, Object, ObjectKey, PartNumber,
-    Precondition, Store, Upload, UploadId, UploadedPart, VersionEntry, VersionQuery,
+    Bucket, Error as StoreError, NewObject, Object, ObjectKey, PartNumber, Precondition, Store,
+    Upload, UploadId, UploadedPart,
 };
 
 use super::answer::{CHECKSUM_TYPE, set_written_version};
@@ -32,10 +31,6 @@ const OBJECT_LEN_MAX: u64 = 5 << 40;
 
 const PARTS_PAGE: usize = 1000;
 
-/// Among so many of the newest versions a repeated completion finds the one that
-/// the first has made.
-const VERSIONS_MAX: usize = 1000;
-
 pub(crate) async fn run(
     request: Cleared,
     body: &mut RequestBody,
@@ -49,7 +44,7 @@ pub(crate) async fn run(
     let upload = match store.upload(bucket, key, id).await {
         Ok(upload) => Some(upload),
         Err(StoreError::UploadMissing) => {
-            completed(store, bucket, key, id).await?;
+            store.completed(bucket, key, id).await?;
             None
         }
         Err(error) => return Err(error.into()),
@@ -74,7 +69,7 @@ pub(crate) async fn run(
             cause: Some(StoreError::UploadMissing),
             ..
         }) => {
-            let object = completed(store, bucket, key, id).await?;
+            let object = store.completed(bucket, key, id).await?;
             check_same(&named, &object)?;
             object
         }
@@ -105,7 +100,6 @@ async fn complete(
     check_sizes(&request.head, &parts)?;
 
     let mut metadata = upload.metadata.clone();
-    metadata.insert(UPLOAD_ID.to_owned(), id.to_string());
     let kept = UploadChecksum::of(UploadChecksum::recall(&mut metadata));
     let checksum = kept.combine(&parts);
     kept.check(&request.head, checksum.as_deref())?;
@@ -129,41 +123,6 @@ async fn complete(
     Ok(store
         .complete_upload(bucket, id, &selected, object, precondition)
         .await?)
-}
-
-/// The version that this upload has become, while nobody has replaced it.
-async fn completed(
-    store: &dyn Store,
-    bucket: &Bucket,
-    key: &ObjectKey,
-    id: UploadId,
-) -> Result<Arc<Object>> {
-    // The versions of a key come before those of longer keys that begin with it.
-    let query = VersionQuery {
-        prefix: key.to_string(),
-        limit: VERSIONS_MAX,
-        ..VersionQuery::default()
-    };
-    let page = store.list_versions(bucket, &query).await?;
-    let upload = id.to_string();
-    let mut versions = page.entries.into_iter().filter_map(|entry| match entry {
-        Entry::Item(VersionEntry {
-            version: Listed::Object(object),
-            ..
-        }) => Some(object),
-        Entry::Item(_) | Entry::Prefix(_) => None,
-    });
-    let made = versions
-        .find(|object| object.key == *key && object.metadata.get(UPLOAD_ID) == Some(&upload));
-    let made = made.ok_or(StoreError::UploadMissing)?;
-    // A listing does not say what an object is made of.
-    match store.object(bucket, key, Some(made.version)).await {
-        Ok(object) if object.id == made.id => Ok(object),
-        Ok(_) | Err(StoreError::VersionMissing | StoreError::Marker(_)) => {
-            Err(StoreError::UploadMissing.into())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Whether these are the parts that an object was made of.

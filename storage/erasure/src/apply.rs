@@ -2,22 +2,24 @@
 //! here, so that an index that was rebuilt is the one that was lost.
 //!
 //! Applying a record again changes nothing. The versions of a key are a set, each
-//! with its place in time: whichever is the newest is current. What a bucket uses
-//! is counted as versions and parts come and go.
+//! with its place in time. What a bucket holds is counted as rows come and go, so
+//! that it is always the sum of what is there, whatever was taken in twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use storage::{BucketName, ObjectKey, Result, UploadId, Usage, VersionId};
 
-use crate::index::{Space, View};
+use crate::geometry::DriveMask;
+use crate::index::{Rows, Space, View, damaged};
 use crate::keys;
 use crate::layout::{Location, PiecePlace};
-use crate::list::damaged;
+use crate::lookup::version_named;
+use crate::order;
 use crate::record::{
-    Record, StoredPart, Version, decode_part, decode_past, decode_version, encode_bucket,
-    encode_part, encode_past, encode_summary, encode_upload, encode_usage, encode_version,
-    id_of_summary, past_of_summary, summary_of_past,
+    Record, StoredPart, Tally, Version, decode_part, decode_upload_id, encode_bucket,
+    encode_intent, encode_part, encode_tally, encode_upload, encode_upload_id, encode_version,
+    encode_version_name,
 };
 
 pub(crate) fn apply(record: &Record, view: &mut View<'_>) -> Result<()> {
@@ -29,14 +31,13 @@ pub(crate) fn apply(record: &Record, view: &mut View<'_>) -> Result<()> {
         }
         Record::BucketGone(name) => {
             view.remove(Space::Buckets, keys::bucket(name));
-            view.remove(Space::Usage, keys::bucket(name));
         }
         Record::Version {
             bucket,
             version,
             upload,
         } => {
-            put_version(bucket, version, view)?;
+            put_version(bucket, version, *upload, view)?;
             if let Some(id) = upload {
                 remove_upload(bucket, version.key(), *id, view)?;
             }
@@ -51,6 +52,8 @@ pub(crate) fn apply(record: &Record, view: &mut View<'_>) -> Result<()> {
         }
         Record::Upload { bucket, upload } => {
             let name = keys::upload(bucket, &upload.key, upload.id);
+            let before = tally_of_upload(&name, view)?;
+            count(bucket, before, AN_UPLOAD, view)?;
             view.put(Space::Uploads, name, encode_upload(upload));
         }
         Record::UploadGone { bucket, key, id } => remove_upload(bucket, key, *id, view)?,
@@ -67,68 +70,50 @@ pub(crate) fn apply(record: &Record, view: &mut View<'_>) -> Result<()> {
     Ok(())
 }
 
-fn put_version(bucket: &BucketName, version: &Version, view: &mut View<'_>) -> Result<()> {
+/// What an upload adds to what a bucket holds, without its parts.
+const AN_UPLOAD: Tally = Tally {
+    usage: Usage {
+        bytes: 0,
+        objects: 0,
+    },
+    entries: 1,
+};
+
+fn put_version(
+    bucket: &BucketName,
+    version: &Version,
+    upload: Option<UploadId>,
+    view: &mut View<'_>,
+) -> Result<()> {
     let (key, id) = (version.key(), version.id());
-    let name = keys::version(bucket, key, version.name());
-    let old = match view.get(Space::Versions, &name)? {
-        Some(old) => Some(decode_version(&old).map_err(damaged)?),
-        None => None,
-    };
-    let old_id = old.as_ref().map(Version::id);
-    if old_id > Some(id) {
+    let old = version_named(view, bucket, key, version.name())?;
+    if old.as_ref().map(Version::id) > Some(id) {
         // The record was applied before, and has been outdone since.
         return Ok(());
     }
+    let renewed = old.as_ref().is_some_and(|old| old.id() == id);
+    let name = keys::version(bucket, key, version.name());
     if let Some(old) = &old {
         unlink(&name, old.location(), view);
-    }
-    link(&name, version.location(), view);
-    let before = old.as_ref().map_or(Usage::default(), Version::usage);
-    count(bucket, before, version.usage(), view)?;
-    view.put(Space::Versions, name, encode_version(version));
-
-    let name = keys::current(bucket, key);
-    let current = view.get(Space::Current, &name)?;
-    let current_id = id_of(current.as_deref())?;
-    if let Some(old) = old_id
-        && old_id != current_id
-        && old != id
-    {
-        view.remove(Space::Past, keys::past(bucket, key, old));
-    }
-    let newest = match current_id {
-        Some(current) => Some(current),
-        None => newest_past(bucket, key, view)?,
-    };
-    if newest > Some(id) {
-        view.put(
-            Space::Past,
-            keys::past(bucket, key, id),
-            encode_past(version),
-        );
-        return Ok(());
-    }
-    if let (Some(current), Some(passed)) = (&current, current_id)
-        && passed != id
-        && current_id != old_id
-    {
-        let past = keys::past(bucket, key, passed);
-        view.put(Space::Past, past, past_of_summary(current));
-    }
-    match version {
-        Version::Object(object) => view.put(Space::Current, name, encode_summary(object)),
-        Version::Marker(_) => {
-            if current.is_some() {
-                view.remove(Space::Current, name);
-            }
-            view.put(
-                Space::Past,
-                keys::past(bucket, key, id),
-                encode_past(version),
-            );
+        if !renewed {
+            forget_upload(bucket, old, view)?;
+            order::leave(bucket, key, old.id(), view)?;
         }
     }
-    Ok(())
+    link(&name, version.location(), view);
+    let before = old.as_ref().map_or(Tally::default(), tally);
+    count(bucket, before, tally(version), view)?;
+    if let Some(upload) = upload {
+        let completed = keys::upload(bucket, key, upload);
+        let made = encode_version_name(&version.name());
+        view.put(Space::Completed, completed, made);
+        view.put(Space::Origins, name.clone(), encode_upload_id(&upload));
+    }
+    view.put(Space::Versions, name, encode_version(version));
+    match renewed {
+        true => order::renew(bucket, version, view),
+        false => order::enter(bucket, version, view),
+    }
 }
 
 fn remove_version(
@@ -137,64 +122,65 @@ fn remove_version(
     version: VersionId,
     view: &mut View<'_>,
 ) -> Result<()> {
-    let name = keys::version(bucket, key, version);
-    let Some(old) = view.get(Space::Versions, &name)? else {
+    let Some(old) = version_named(view, bucket, key, version)? else {
         return Ok(());
     };
-    let old = decode_version(&old).map_err(damaged)?;
+    let name = keys::version(bucket, key, version);
     unlink(&name, old.location(), view);
-    count(bucket, old.usage(), Usage::default(), view)?;
+    forget_upload(bucket, &old, view)?;
+    count(bucket, tally(&old), Tally::default(), view)?;
     view.remove(Space::Versions, name);
+    order::leave(bucket, key, old.id(), view)
+}
 
-    let name = keys::current(bucket, key);
-    let current = view.get(Space::Current, &name)?;
-    let current_id = id_of(current.as_deref())?;
-    if current_id == Some(old.id()) {
-        view.remove(Space::Current, name.clone());
-    } else {
-        view.remove(Space::Past, keys::past(bucket, key, old.id()));
-        if current_id.is_some() {
-            return Ok(());
-        }
-    }
-    // The next newest is current, unless it is a delete marker.
-    if let Some((past, next)) = view.first_below(Space::Past, &keys::of_key(bucket, key))?
-        && let Some(summary) = summary_of_past(&next)
-    {
-        view.put(Space::Current, name, summary.to_vec());
-        view.remove(Space::Past, past);
+/// The version goes: no upload has become it any more.
+fn forget_upload(bucket: &BucketName, version: &Version, view: &mut View<'_>) -> Result<()> {
+    let name = keys::version(bucket, version.key(), version.name());
+    if let Some(upload) = view.find(Space::Origins, &name, decode_upload_id)? {
+        view.remove(Space::Origins, name);
+        view.remove(
+            Space::Completed,
+            keys::upload(bucket, version.key(), upload),
+        );
     }
     Ok(())
 }
 
-fn id_of(summary: Option<&[u8]>) -> Result<Option<u128>> {
-    summary.map(id_of_summary).transpose().map_err(damaged)
+fn tally(version: &Version) -> Tally {
+    Tally {
+        usage: version.usage(),
+        entries: 1,
+    }
 }
 
-fn newest_past(bucket: &BucketName, key: &ObjectKey, view: &View<'_>) -> Result<Option<u128>> {
-    let newest = view.first_below(Space::Past, &keys::of_key(bucket, key))?;
-    let newest = newest.map(|(_, past)| decode_past(&past)).transpose();
-    Ok(newest.map_err(damaged)?.map(|past| past.id()))
+fn tally_of_upload(name: &[u8], view: &View<'_>) -> Result<Tally> {
+    Ok(match view.get(Space::Uploads, name)? {
+        Some(_) => AN_UPLOAD,
+        None => Tally::default(),
+    })
 }
 
 /// What a bucket holds is less by one thing, and more by another.
-fn count(bucket: &BucketName, gone: Usage, come: Usage, view: &mut View<'_>) -> Result<()> {
+fn count(bucket: &BucketName, gone: Tally, come: Tally, view: &mut View<'_>) -> Result<()> {
     if gone == come {
         return Ok(());
     }
-    let usage = view.usage(bucket)?;
-    // Both are what was counted before: neither can run over.
-    let usage = Usage {
-        bytes: usage
-            .bytes
-            .saturating_sub(gone.bytes)
-            .saturating_add(come.bytes),
-        objects: usage
-            .objects
-            .saturating_sub(gone.objects)
-            .saturating_add(come.objects),
+    let tally = view.tally(bucket)?;
+    // What goes was counted before: nothing can run over.
+    let sum = |was: u64, gone: u64, come: u64| was.saturating_sub(gone).saturating_add(come);
+    let (was, less, more) = (tally.usage, gone.usage, come.usage);
+    let tally = Tally {
+        usage: Usage {
+            bytes: sum(was.bytes, less.bytes, more.bytes),
+            objects: sum(was.objects, less.objects, more.objects),
+        },
+        entries: sum(tally.entries, gone.entries, come.entries),
     };
-    view.put(Space::Usage, keys::bucket(bucket), encode_usage(&usage));
+    let name = keys::bucket(bucket);
+    match tally == Tally::default() {
+        true => view.remove(Space::Usage, name),
+        false => view.put(Space::Usage, name, encode_tally(&tally)),
+    }
     Ok(())
 }
 
@@ -204,17 +190,14 @@ fn put_part(
     part: &StoredPart,
     view: &mut View<'_>,
 ) -> Result<()> {
-    let old = view.get(Space::Parts, &name)?;
-    let old = old
-        .map(|old| decode_part(&old))
-        .transpose()
-        .map_err(damaged)?;
+    let old = view.find(Space::Parts, &name, decode_part)?;
     if let Some(old) = &old {
         unlink(&name, Some(&old.location), view);
     }
     link(&name, Some(&part.location), view);
     let before = old.as_ref().map_or(Usage::default(), StoredPart::usage);
-    count(bucket, before, part.usage(), view)?;
+    let tally = |usage| Tally { usage, entries: 0 };
+    count(bucket, tally(before), tally(part.usage()), view)?;
     view.put(Space::Parts, name, encode_part(part));
     Ok(())
 }
@@ -226,14 +209,14 @@ fn remove_upload(
     view: &mut View<'_>,
 ) -> Result<()> {
     let name = keys::upload(bucket, key, id);
-    let mut gone = Usage::default();
+    let mut gone = tally_of_upload(&name, view)?;
     for (name, part) in view.below(Space::Parts, &name)? {
         let part = decode_part(&part).map_err(damaged)?;
         unlink(&name, Some(&part.location), view);
-        gone.bytes = gone.bytes.saturating_add(part.usage().bytes);
+        gone.usage.bytes = gone.usage.bytes.saturating_add(part.usage().bytes);
         view.remove(Space::Parts, name);
     }
-    count(bucket, gone, Usage::default(), view)?;
+    count(bucket, gone, Tally::default(), view)?;
     view.remove(Space::Uploads, name);
     Ok(())
 }
@@ -247,9 +230,9 @@ fn link(name: &[u8], location: Option<&Arc<Location>>, view: &mut View<'_>) {
     let absent = location
         .pieces
         .iter()
-        .fold(0, |absent, piece| absent | piece.absent.0);
-    if absent != 0 {
-        view.put(Space::Intents, name.to_vec(), absent.to_le_bytes().to_vec());
+        .fold(DriveMask::default(), |all, piece| all.or(piece.absent));
+    if !absent.is_empty() {
+        view.put(Space::Intents, name.to_vec(), encode_intent(&absent));
     }
 }
 

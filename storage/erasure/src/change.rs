@@ -7,17 +7,17 @@ use std::sync::Arc;
 use storage::{
     Amendment, Bucket, BucketName, Deleted, Error, Locator, Marker, NewBucket, NewObject,
     NewUpload, Object, ObjectKey, Part, PartNumber, Placement, Precondition, Result, Timestamp,
-    Upload, UploadId, UploadedPart, Usage, VersionId, Versioning,
+    Upload, UploadId, UploadedPart, VersionId, Versioning,
 };
 
-use crate::index::{Space, View};
+use crate::index::{Rows, Space, View, damaged};
 use crate::keys;
 use crate::layout::{Location, Piece};
-use crate::list::damaged;
+use crate::lookup::version_named;
 use crate::random;
 use crate::record::{
-    Record, StoredMarker, StoredPart, Version, decode_bucket, decode_part, decode_summary,
-    decode_upload, decode_usage, decode_version, location_of,
+    Record, StoredMarker, StoredPart, Tally, Version, decode_bucket, decode_part, decode_summary,
+    decode_tally, decode_upload, location_of,
 };
 use crate::set::Set;
 use crate::sink::Data;
@@ -137,8 +137,8 @@ impl Clock {
 /// What there is, the earlier changes of the same batch included.
 impl View<'_> {
     fn bucket(&self, name: &BucketName) -> Result<Bucket> {
-        let bucket = self.get(Space::Buckets, &keys::bucket(name))?;
-        decode_bucket(&bucket.ok_or(Error::BucketMissing)?).map_err(damaged)
+        let bucket = self.find(Space::Buckets, &keys::bucket(name), decode_bucket)?;
+        bucket.ok_or(Error::BucketMissing)
     }
 
     fn that_bucket(&self, bucket: &Within) -> Result<Bucket> {
@@ -149,10 +149,9 @@ impl View<'_> {
         }
     }
 
-    pub(crate) fn usage(&self, bucket: &BucketName) -> Result<Usage> {
-        let usage = self.get(Space::Usage, &keys::bucket(bucket))?;
-        let usage = usage.map(|usage| decode_usage(&usage)).transpose();
-        Ok(usage.map_err(damaged)?.unwrap_or_default())
+    pub(crate) fn tally(&self, bucket: &BucketName) -> Result<Tally> {
+        let tally = self.find(Space::Usage, &keys::bucket(bucket), decode_tally)?;
+        Ok(tally.unwrap_or_default())
     }
 
     /// Whether so many bytes may come in the place of so many others.
@@ -160,7 +159,7 @@ impl View<'_> {
         let Some(limit) = bucket.placement.quota.filter(|_| coming > going) else {
             return Ok(());
         };
-        let used = self.usage(&bucket.name)?.bytes.saturating_sub(going);
+        let used = self.tally(&bucket.name)?.usage.bytes.saturating_sub(going);
         match used.checked_add(coming) {
             Some(used) if used <= limit => Ok(()),
             Some(_) | None => Err(Error::QuotaExceeded { limit }),
@@ -174,7 +173,7 @@ impl View<'_> {
         if keeps || bucket.placement.quota.is_none() {
             return Ok(0);
         }
-        let old = self.version(&bucket.name, key, VersionId::Null)?;
+        let old = version_named(self, &bucket.name, key, VersionId::Null)?;
         Ok(old.map_or(0, |old| old.usage().bytes))
     }
 
@@ -189,12 +188,8 @@ impl View<'_> {
             return Ok(());
         }
         let addressed = match version {
-            None => {
-                let current = self.get(Space::Current, &keys::current(bucket, key))?;
-                let current = current.map(|current| decode_summary(&current));
-                current.transpose().map_err(damaged)?
-            }
-            Some(version) => match self.version(bucket, key, version)? {
+            None => self.find(Space::Current, &keys::current(bucket, key), decode_summary)?,
+            Some(version) => match version_named(self, bucket, key, version)? {
                 Some(Version::Object(object)) => Some(object),
                 Some(Version::Marker(_)) | None => None,
             },
@@ -202,20 +197,13 @@ impl View<'_> {
         precondition.check(addressed.as_ref().map(|object| object.etag.as_str()))
     }
 
-    fn version(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version: VersionId,
-    ) -> Result<Option<Version>> {
-        let version = self.get(Space::Versions, &keys::version(bucket, key, version))?;
-        let version = version.map(|version| decode_version(&version));
-        version.transpose().map_err(damaged)
-    }
-
     fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload> {
-        let upload = self.get(Space::Uploads, &keys::upload(bucket, key, id))?;
-        decode_upload(&upload.ok_or(Error::UploadMissing)?).map_err(damaged)
+        let upload = self.find(
+            Space::Uploads,
+            &keys::upload(bucket, key, id),
+            decode_upload,
+        )?;
+        upload.ok_or(Error::UploadMissing)
     }
 }
 
@@ -233,9 +221,7 @@ pub(crate) fn decide(
         },
         Change::DeleteBucket(bucket) => {
             let name = view.that_bucket(&bucket)?.name;
-            let within = keys::within(&name);
-            let version = view.first_below(Space::Versions, &within)?;
-            if version.is_some() || view.first_below(Space::Uploads, &within)?.is_some() {
+            if view.tally(&name)?.entries > 0 {
                 return Err(Error::BucketNotEmpty);
             }
             (Record::BucketGone(name), None)
@@ -299,7 +285,7 @@ pub(crate) fn decide(
             amendment,
         } => {
             let bucket = view.that_bucket(&bucket)?.name;
-            let mut object = match view.version(&bucket, &key, version)? {
+            let mut object = match version_named(view, &bucket, &key, version)? {
                 Some(Version::Object(object)) if object.id == id => object,
                 Some(_) => return Err(Error::Conflict),
                 None if version == VersionId::Null => return Err(Error::ObjectMissing),
@@ -332,10 +318,8 @@ pub(crate) fn decide(
             let bucket = view.that_bucket(&bucket)?;
             view.upload(&bucket.name, &key, id)?;
             let name = keys::part(&bucket.name, &key, id, part.number);
-            let replaced = match view.get(Space::Parts, &name)? {
-                Some(part) => decode_part(&part).map_err(damaged)?.usage().bytes,
-                None => 0,
-            };
+            let replaced = view.find(Space::Parts, &name, decode_part)?;
+            let replaced = replaced.map_or(0, |part| part.usage().bytes);
             view.check_quota(&bucket, size, replaced)?;
             let location = Arc::new(located(set, &bucket)?);
             let part = StoredPart { part, location };
@@ -485,7 +469,7 @@ fn removal(
     version: VersionId,
     view: &View<'_>,
 ) -> Result<Option<Record>> {
-    let old = view.version(&bucket, &key, version)?;
+    let old = version_named(view, &bucket, &key, version)?;
     Ok(old.map(|old| Record::VersionGone {
         bucket,
         key,

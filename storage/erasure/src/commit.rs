@@ -16,10 +16,10 @@ use crate::change::{Change, Clock, Decision, Reply, decide, reply, settle};
 use crate::disk::{Disk, LogDone, LogJob, LogOutcome, Run, WriteFailure};
 use crate::frame::{self, BATCH_ALIGN, Header, META_MAX};
 use crate::geometry::{DriveMask, Spread};
-use crate::index::{Batch, Cursor, Index, Space, View};
+use crate::index::{Batch, Cursor, Index, Rows, Space, View};
 use crate::layout::{LOG_SEGMENT_LEN, Piece, PiecePlace, log_place};
 use crate::patience::WRITES;
-use crate::record::Record;
+use crate::record::{Record, decode_intent, encode_intent};
 use crate::seal::{COPY, Place, SEAL_LEN};
 use crate::set::Set;
 use crate::sink::{Data, Payload, Small};
@@ -148,16 +148,8 @@ impl Committer {
         let runs = (0..self.set.spread.drives())
             .map(|drive| drives.has(drive).then(Vec::new))
             .collect();
-        let mut view = Batch::default();
-        let mut intents = View {
-            index: &self.index,
-            batch: &mut view,
-        };
-        for (cell, mask) in self.set.take_repairs() {
-            intents.put(Space::Intents, cell, mask.0.to_le_bytes().to_vec());
-        }
         Building {
-            view,
+            view: Batch::default(),
             runs,
             drives,
             head: Head {
@@ -301,7 +293,7 @@ impl Committer {
     /// Makes a batch durable and visible, and answers.
     fn finish(&mut self, building: Building) -> Result<()> {
         let Building {
-            view,
+            mut view,
             mut runs,
             head,
             last_position,
@@ -329,7 +321,9 @@ impl Committer {
                     last_sequence: head.sequence,
                     last_epoch: head.epoch,
                 };
-                self.index.commit(view, cursor).inspect_err(|_| {
+                let noted = self.note_repairs(&mut view);
+                let taken = noted.and_then(|()| self.index.commit(view, cursor));
+                taken.inspect_err(|_| {
                     // It is durable, and nobody can see it: like a write whose
                     // outcome is not known.
                     self.set.break_off();
@@ -365,6 +359,21 @@ impl Committer {
             let _ = answer.send(result);
         }
         outcome
+    }
+
+    /// Cells that were found damaged wait for repair from now on. They come with
+    /// a batch that is durable: until there is one, the set remembers them.
+    fn note_repairs(&self, batch: &mut Batch) -> Result<()> {
+        let mut view = View {
+            index: &self.index,
+            batch,
+        };
+        for (cell, found) in self.set.take_repairs() {
+            let known = view.find(Space::Intents, &cell, decode_intent)?;
+            let all = found.or(known.unwrap_or_default());
+            view.put(Space::Intents, cell, encode_intent(&all));
+        }
+        Ok(())
     }
 
     /// Returns when enough drives have the runs durably.

@@ -22,7 +22,7 @@ use crate::commit::{Buckets, Committer, Head, Job, QUEUE_MAX};
 use crate::disk::Disk;
 use crate::drive::{Drive, LocalDrive};
 use crate::format;
-use crate::index::{Index, Space};
+use crate::index::{Index, Rows, Space, damaged};
 use crate::keys;
 use crate::layout::Extent;
 use crate::list;
@@ -30,7 +30,7 @@ use crate::lookup;
 use crate::open::{self, Drives, OpenError, Options};
 use crate::random;
 use crate::read;
-use crate::record::{decode_bucket, decode_upload, decode_usage, location_of};
+use crate::record::{decode_bucket, decode_tally, decode_upload, location_of};
 use crate::replay::{self, Replayed};
 use crate::set::Set;
 use crate::sink::{Data, EngineSink, Token};
@@ -231,7 +231,7 @@ fn known_buckets(index: &Index) -> Result<BTreeMap<BucketName, Arc<Bucket>>> {
     let mut buckets = BTreeMap::new();
     for entry in index.range(Space::Buckets, all) {
         let (_, bucket) = entry?;
-        let bucket = decode_bucket(&bucket).map_err(list::damaged)?;
+        let bucket = decode_bucket(&bucket).map_err(damaged)?;
         buckets.insert(bucket.name.clone(), Arc::new(bucket));
     }
     Ok(buckets)
@@ -253,7 +253,7 @@ fn last_extent(index: &Index, set: u16) -> Result<Option<Extent>> {
         };
         Ok::<_, crate::wire::Malformed>(named.then_some(extent))
     };
-    decode().map_err(list::damaged)
+    decode().map_err(damaged)
 }
 
 impl Drop for Engine {
@@ -320,11 +320,8 @@ impl Store for Engine {
     async fn usage(&self, bucket: &Bucket) -> Result<Usage> {
         self.that_bucket(bucket)?;
         let name = keys::bucket(&bucket.name);
-        let usage = self
-            .ask(move |index| index.get(Space::Usage, &name))
-            .await?;
-        let usage = usage.map(|usage| decode_usage(&usage)).transpose();
-        Ok(usage.map_err(list::damaged)?.unwrap_or_default())
+        let tally = self.ask(move |index| index.find(Space::Usage, &name, decode_tally));
+        Ok(tally.await?.unwrap_or_default().usage)
     }
 
     async fn object(
@@ -457,10 +454,8 @@ impl Store for Engine {
     async fn upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<Upload> {
         self.that_bucket(bucket)?;
         let name = keys::upload(&bucket.name, key, id);
-        let upload = self
-            .ask(move |index| index.get(Space::Uploads, &name))
-            .await?;
-        decode_upload(&upload.ok_or(Error::UploadMissing)?).map_err(list::damaged)
+        let upload = self.ask(move |index| index.find(Space::Uploads, &name, decode_upload));
+        upload.await?.ok_or(Error::UploadMissing)
     }
 
     async fn put_part(
@@ -526,6 +521,18 @@ impl Store for Engine {
         Ok(expect!(self.change(change).await?, Object))
     }
 
+    async fn completed(
+        &self,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        id: UploadId,
+    ) -> Result<Arc<Object>> {
+        self.that_bucket(bucket)?;
+        let (bucket, key) = (bucket.name.clone(), key.clone());
+        let object = self.ask(move |index| lookup::completed(index, &bucket, &key, id));
+        Ok(Arc::new(object.await?))
+    }
+
     async fn abort_upload(&self, bucket: &Bucket, key: &ObjectKey, id: UploadId) -> Result<()> {
         let change = Change::AbortUpload {
             bucket: bucket.into(),
@@ -570,7 +577,11 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::support::{Bench, create_bucket, get, pattern, put};
+    use crate::disk::CellRef;
+    use crate::drive::FileId;
+    use crate::geometry::DriveMask;
+    use crate::record::encode_intent;
+    use crate::tests::support::{Bench, bucket_name, create_bucket, get, pattern, put};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_store_whose_committer_died_says_so_and_still_reads() {
@@ -585,6 +596,36 @@ mod tests {
         let refused = put(&*store, "key", &pattern(10, 2)).await;
         assert!(matches!(refused, Err(Error::Halted)), "{refused:?}");
         assert_eq!(get(&*store, "key").await.unwrap(), pattern(10, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_found_damaged_waits_for_repair_until_a_batch_notes_it() {
+        let bench = Bench::new(2, 1);
+        let store = bench.open();
+        create_bucket(&*store).await;
+        put(&*store, "key", &pattern(10, 1)).await.unwrap();
+        let cell = CellRef {
+            file: FileId::Bulk(1),
+            offset: 4096,
+            length: 10,
+            blob: 7,
+            shard: 0,
+        };
+        let noted = || {
+            let all = store.index.dump().into_iter();
+            let mut intents = all.filter(|((space, _), _)| *space == Space::Intents);
+            intents.next().map(|(_, drives)| drives)
+        };
+        store.set.note_repair(&cell, 0);
+        let bucket = store.bucket(&bucket_name()).await.unwrap();
+        let refused = store.delete_bucket(&bucket).await;
+        assert!(matches!(refused, Err(Error::BucketNotEmpty)));
+        assert_eq!(noted(), None, "a refusal writes nothing");
+        for (drive, drives) in [(1, 0b011), (1, 0b011), (2, 0b111)] {
+            store.set.note_repair(&cell, drive);
+            put(&*store, "key", &pattern(10, 1)).await.unwrap();
+            assert_eq!(noted(), Some(encode_intent(&DriveMask(drives))));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

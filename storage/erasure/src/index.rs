@@ -20,8 +20,8 @@ use storage::{Error, Result};
 use crate::wire::{Malformed, Reader, Writer};
 
 /// A change of what the index keeps must change this, so that an old index is rebuilt.
-const VERSION: u32 = 3;
-const SPACES: usize = 10;
+const VERSION: u32 = 4;
+const SPACES: usize = 14;
 /// What was there in the place of what is only shown.
 const SHOWN: &[u8] = b"shown";
 const MEMTABLE_LEN: u64 = 32 << 20;
@@ -40,7 +40,7 @@ pub(crate) enum Space {
     /// Up to where the index is complete.
     Meta,
     Buckets,
-    /// How much is in each bucket.
+    /// How much is in each bucket, where anything is.
     Usage,
     /// The current version of each key, where it is not a delete marker: what a
     /// listing needs.
@@ -49,10 +49,18 @@ pub(crate) enum Space {
     /// marker is here even where it is the newest, so that a listing of objects
     /// does not meet it.
     Past,
+    /// The newest version of each key where it is a delete marker.
+    Hidden,
+    /// The versions next to each, where its key has others.
+    Links,
     /// All versions by their names, whole.
     Versions,
     Uploads,
     Parts,
+    /// Which version an upload has become, while it is there.
+    Completed,
+    /// The same from the side of the version.
+    Origins,
     /// Which extents are in use, and by what. A set of names instead of a
     /// counter: repeating a record changes nothing.
     References,
@@ -66,9 +74,13 @@ const NAMES: [(Space, &str); SPACES] = [
     (Space::Usage, "usage"),
     (Space::Current, "current"),
     (Space::Past, "past"),
+    (Space::Hidden, "hidden"),
+    (Space::Links, "links"),
     (Space::Versions, "versions"),
     (Space::Uploads, "uploads"),
     (Space::Parts, "parts"),
+    (Space::Completed, "completed"),
+    (Space::Origins, "origins"),
     (Space::References, "references"),
     (Space::Intents, "intents"),
 ];
@@ -97,6 +109,9 @@ pub(crate) struct Index {
     /// Entries that were read.
     #[cfg(test)]
     touched: AtomicU64,
+    /// Walks through a space, each of which may meet what was removed.
+    #[cfg(test)]
+    walks: AtomicU64,
 }
 
 impl std::fmt::Debug for Index {
@@ -203,6 +218,8 @@ impl Index {
             sweep: Mutex::new(None),
             #[cfg(test)]
             touched: AtomicU64::new(0),
+            #[cfg(test)]
+            walks: AtomicU64::new(0),
         })
     }
 
@@ -243,16 +260,14 @@ impl Index {
         })
     }
 
-    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
-        self.checked(self.space(space).get(key))
-    }
-
     /// The entries within bounds, by key.
     pub(crate) fn range(
         &self,
         space: Space,
         bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
     ) -> impl Iterator<Item = Result<(Slice, Slice)>> + '_ {
+        #[cfg(test)]
+        self.walks.fetch_add(1, Ordering::Relaxed);
         self.space(space)
             .range::<Vec<u8>, _>(bounds)
             .map(|entry| self.checked(entry.into_inner()))
@@ -402,19 +417,61 @@ impl Drop for Index {
     }
 }
 
-impl Snapshot<'_> {
-    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+/// Where single entries are found: in the index as it is, as it was, or as it
+/// will be.
+pub(crate) trait Rows {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>>;
+
+    fn find<T>(
+        &self,
+        space: Space,
+        key: &[u8],
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Option<T>> {
+        let entry = self.get(space, key)?;
+        let entry = entry.map(|entry| decode(&entry)).transpose();
+        entry.map_err(damaged)
+    }
+}
+
+impl Rows for Index {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+        self.checked(self.space(space).get(key))
+    }
+}
+
+impl Rows for Snapshot<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
         self.note_touch();
         let space = self.index.space(space);
         self.index.checked(self.moment.get(space, key))
     }
+}
 
+impl Rows for View<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
+        match self.batch.0.get(&(space, key.to_vec())) {
+            Some(changed) => Ok(changed.as_deref().map(Slice::from)),
+            None => self.index.get(space, key),
+        }
+    }
+}
+
+pub(crate) fn damaged(_: Malformed) -> Error {
+    Error::Damaged(
+        "an entry of the index; it is built anew when it is removed and the store restarted".into(),
+    )
+}
+
+impl Snapshot<'_> {
     /// The entries within bounds, by key. None where they begin behind their end.
     pub(crate) fn range(
         &self,
         space: Space,
         bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
     ) -> impl Iterator<Item = Result<(Slice, Slice)>> + '_ {
+        #[cfg(test)]
+        self.index.walks.fetch_add(1, Ordering::Relaxed);
         let empty = match &bounds {
             (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end)) => start >= end,
             _ => false,
@@ -461,19 +518,16 @@ impl Index {
         all
     }
 
+    pub(crate) fn walks(&self) -> u64 {
+        self.walks.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn touched(&self) -> u64 {
         self.touched.load(Ordering::Relaxed)
     }
 }
 
 impl View<'_> {
-    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>> {
-        match self.batch.0.get(&(space, key.to_vec())) {
-            Some(changed) => Ok(changed.as_deref().map(Slice::from)),
-            None => self.index.get(space, key),
-        }
-    }
-
     pub(crate) fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) {
         self.batch.0.insert((space, key), Some(value));
     }
@@ -497,28 +551,6 @@ impl View<'_> {
             };
         }
         Ok(entries.into_iter().collect())
-    }
-
-    /// The first entry below a prefix.
-    pub(crate) fn first_below(
-        &self,
-        space: Space,
-        prefix: &[u8],
-    ) -> Result<Option<(Vec<u8>, Slice)>> {
-        let changed = self
-            .changed_below(space, prefix)
-            .find_map(|(key, value)| Some((key, value?)));
-        // Each entry that is passed over here is a change of this batch.
-        for entry in self.index.range(space, bounds_below(prefix)) {
-            let (key, value) = entry?;
-            if changed.is_some_and(|(first, _)| *first < *key) {
-                break;
-            }
-            if !self.batch.0.contains_key(&(space, key.to_vec())) {
-                return Ok(Some((key.to_vec(), value)));
-            }
-        }
-        Ok(changed.map(|(key, value)| (key.to_vec(), Slice::from(value.as_slice()))))
     }
 
     fn changed_below<'b>(

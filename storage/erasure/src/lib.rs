@@ -6,7 +6,8 @@
 //!
 //! Pure: `geometry`, `codec`, `layout`, `frame`, `record`, `seal`,
 //! `change`. On the drives: `drive`, `disk`, `format`, `bulk`, `log`.
-//! On the index: `index` (which alone knows fjall), `apply`, `lookup`, `list`. The
+//! On the index: `index` (which alone knows fjall), `apply`, `order`,
+//! `lookup`, `list`. The
 //! life of a byte: `sink`, `patience`, `commit`, `read`; of a store: `open`,
 //! `replay`, `engine`.
 
@@ -28,6 +29,7 @@ mod list;
 mod log;
 mod lookup;
 mod open;
+mod order;
 mod patience;
 mod random;
 mod read;

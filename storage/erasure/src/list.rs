@@ -7,16 +7,16 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use storage::{
-    BucketName, Delimited, Entry, Error, ListQuery, Listed, Object, ObjectKey, Page, PartNumber,
-    Result, Upload, UploadId, UploadMarker, UploadQuery, UploadedPart, VersionEntry, VersionId,
+    BucketName, Delimited, Entry, ListQuery, Listed, Object, ObjectKey, Page, PartNumber, Result,
+    Upload, UploadId, UploadMarker, UploadQuery, UploadedPart, VersionEntry, VersionId,
     VersionMarker, VersionQuery,
 };
 
-use crate::index::{Index, Snapshot, Space, bounds_below, end_below};
+use crate::index::{Index, Snapshot, Space, bounds_below, damaged, end_below};
 use crate::keys;
 use crate::lookup;
+use crate::order;
 use crate::record::{Version, decode_part, decode_past, decode_summary, decode_upload};
-use crate::wire::Malformed;
 
 /// The entries of a listing have no parts and cannot be read: what a listing
 /// shows is kept apart, so that large records are not read for it.
@@ -84,7 +84,7 @@ pub(crate) fn versions(
             first.0 = later(first.0, Bound::Included(current(key.as_str())));
             first.1 = later(first.1, Bound::Excluded(keys::past(bucket, key, place)));
             begun = Some(Begun {
-                newest: lookup::newest(&index, bucket, key)?,
+                newest: order::newest(&index, bucket, key)?,
                 key: key.clone(),
                 place,
             });
@@ -316,10 +316,4 @@ fn later(one: Bound<Vec<u8>>, other: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
         (Bound::Unbounded, _) => other,
         (_, Bound::Unbounded) => one,
     }
-}
-
-pub(crate) fn damaged(_: Malformed) -> Error {
-    Error::Damaged(
-        "an entry of the index; it is built anew when it is removed and the store restarted".into(),
-    )
 }

@@ -1,11 +1,11 @@
 //! One version: the one that is named, or the current one.
 
-use storage::{BucketName, Error, Object, ObjectKey, Result, VersionId, Versioning};
+use storage::{BucketName, Error, Object, ObjectKey, Result, UploadId, VersionId, Versioning};
 
-use crate::index::{Index, Snapshot, Space, bounds_below};
+use crate::index::{Index, Rows, Space};
 use crate::keys;
-use crate::list::damaged;
-use crate::record::{Version, decode_past, decode_version, id_of_summary, name_of_summary};
+use crate::order;
+use crate::record::{Version, decode_past, decode_version, decode_version_name, name_of_summary};
 
 /// The current version, or the one named, of a bucket in this state.
 pub(crate) fn object(
@@ -16,10 +16,10 @@ pub(crate) fn object(
     version: Option<VersionId>,
 ) -> Result<Object> {
     let found = match (version, versioning) {
-        (Some(version), _) => named(index, bucket, key, version)?.ok_or(Error::VersionMissing)?,
+        (Some(name), _) => version_named(index, bucket, key, name)?.ok_or(Error::VersionMissing)?,
         // There is no other, which spares the search for the current one.
         (None, Versioning::Never) => {
-            let null = named(index, bucket, key, VersionId::Null)?;
+            let null = version_named(index, bucket, key, VersionId::Null)?;
             null.ok_or(Error::ObjectMissing)?
         }
         (None, Versioning::Enabled | Versioning::Suspended) => {
@@ -32,58 +32,50 @@ pub(crate) fn object(
     }
 }
 
-fn named(
+/// The object that an upload has become, while it is there.
+pub(crate) fn completed(
     index: &Index,
     bucket: &BucketName,
     key: &ObjectKey,
-    version: VersionId,
-) -> Result<Option<Version>> {
-    let version = index.get(Space::Versions, &keys::version(bucket, key, version))?;
-    let version = version.map(|version| decode_version(&version));
-    version.transpose().map_err(damaged)
+    upload: UploadId,
+) -> Result<Object> {
+    let index = index.snapshot();
+    let upload = keys::upload(bucket, key, upload);
+    let name = index.find(Space::Completed, &upload, decode_version_name)?;
+    let name = name.ok_or(Error::UploadMissing)?;
+    match version_named(&index, bucket, key, name)? {
+        Some(Version::Object(object)) => Ok(object),
+        Some(Version::Marker(_)) | None => Err(Error::UploadMissing),
+    }
 }
 
-fn current(index: &Snapshot<'_>, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Version>> {
-    let Some(summary) = index.get(Space::Current, &keys::current(bucket, key))? else {
-        return newest_past(index, bucket, key);
-    };
-    let name = name_of_summary(&summary).map_err(damaged)?;
-    let version = index.get(Space::Versions, &keys::version(bucket, key, name))?;
-    let version = version.map(|version| decode_version(&version));
-    version.transpose().map_err(damaged)
-}
-
-fn newest_past(
-    index: &Snapshot<'_>,
+pub(crate) fn version_named(
+    rows: &impl Rows,
     bucket: &BucketName,
     key: &ObjectKey,
+    name: VersionId,
 ) -> Result<Option<Version>> {
-    let below = bounds_below(&keys::of_key(bucket, key));
-    let newest = index.range(Space::Past, below).next().transpose()?;
-    let newest = newest.map(|(_, past)| decode_past(&past));
-    newest.transpose().map_err(damaged)
+    let name = keys::version(bucket, key, name);
+    rows.find(Space::Versions, &name, decode_version)
 }
 
-/// The place in time of the newest version of a key.
-pub(crate) fn newest(
-    index: &Snapshot<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<Option<u128>> {
-    match index.get(Space::Current, &keys::current(bucket, key))? {
-        Some(summary) => Ok(Some(id_of_summary(&summary).map_err(damaged)?)),
-        None => Ok(newest_past(index, bucket, key)?.map(|past| past.id())),
+fn current(rows: &impl Rows, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Version>> {
+    let current = keys::current(bucket, key);
+    if let Some(name) = rows.find(Space::Current, &current, name_of_summary)? {
+        return version_named(rows, bucket, key, name);
+    }
+    match order::newest(rows, bucket, key)? {
+        Some(marker) => rows.find(Space::Past, &keys::past(bucket, key, marker), decode_past),
+        None => Ok(None),
     }
 }
 
 /// The place in time of the null version of a key.
 pub(crate) fn place_of_null(
-    index: &Snapshot<'_>,
+    rows: &impl Rows,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Option<u128>> {
-    let null = keys::version(bucket, key, VersionId::Null);
-    let null = index.get(Space::Versions, &null)?;
-    let null = null.map(|null| decode_version(&null)).transpose();
-    Ok(null.map_err(damaged)?.map(|null| null.id()))
+    let null = version_named(rows, bucket, key, VersionId::Null)?;
+    Ok(null.map(|null| null.id()))
 }

@@ -276,7 +276,12 @@ whole! {
     encode_bucket, decode_bucket: Bucket = put_bucket, bucket;
     encode_version, decode_version: Version = put_version, version;
     encode_past, decode_past: Version = put_past, past;
-    encode_usage, decode_usage: Usage = put_usage, usage;
+    encode_tally, decode_tally: Tally = put_tally, tally;
+    encode_links, decode_links: Links = put_links, links;
+    encode_place, decode_place: u128 = put_place, place;
+    encode_version_name, decode_version_name: VersionId = put_version_name, version_id;
+    encode_upload_id, decode_upload_id: UploadId = put_upload_id, upload_id;
+    encode_intent, decode_intent: DriveMask = put_intent, intent;
     encode_summary, decode_summary: Object = put_summary, summary;
     encode_upload, decode_upload: Upload = put_upload, upload;
     encode_part, decode_part: StoredPart = put_part, part;
@@ -345,16 +350,82 @@ fn placement(input: &mut Reader<'_>) -> Result<Placement, Malformed> {
     })
 }
 
-fn put_usage(out: &mut Writer, usage: &Usage) {
-    out.u64(usage.bytes);
-    out.u64(usage.objects);
+/// What a bucket holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    pub(crate) usage: Usage,
+    /// Versions, delete markers and uploads: without any, it is empty.
+    pub(crate) entries: u64,
 }
 
-fn usage(input: &mut Reader<'_>) -> Result<Usage, Malformed> {
-    Ok(Usage {
-        bytes: input.u64()?,
-        objects: input.u64()?,
+fn put_tally(out: &mut Writer, tally: &Tally) {
+    out.u64(tally.usage.bytes);
+    out.u64(tally.usage.objects);
+    out.u64(tally.entries);
+}
+
+fn tally(input: &mut Reader<'_>) -> Result<Tally, Malformed> {
+    Ok(Tally {
+        usage: Usage {
+            bytes: input.u64()?,
+            objects: input.u64()?,
+        },
+        entries: input.u64()?,
     })
+}
+
+/// The versions of a key next to one of them, by their places in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Links {
+    pub(crate) newer: Option<u128>,
+    pub(crate) older: Option<u128>,
+}
+
+fn put_links(out: &mut Writer, links: &Links) {
+    for link in [links.newer, links.older] {
+        out.u8(u8::from(link.is_some()));
+        out.u128(link.unwrap_or_default());
+    }
+}
+
+fn links(input: &mut Reader<'_>) -> Result<Links, Malformed> {
+    let mut link = || {
+        let there = input.u8()? == 1;
+        let id = input.u128()?;
+        Ok::<_, Malformed>(there.then_some(id))
+    };
+    Ok(Links {
+        newer: link()?,
+        older: link()?,
+    })
+}
+
+fn put_place(out: &mut Writer, place: &u128) {
+    out.u128(*place);
+}
+
+fn place(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+    input.u128()
+}
+
+fn put_version_name(out: &mut Writer, name: &VersionId) {
+    put_version_id(out, *name);
+}
+
+fn put_upload_id(out: &mut Writer, id: &UploadId) {
+    out.u128(id.0);
+}
+
+fn upload_id(input: &mut Reader<'_>) -> Result<UploadId, Malformed> {
+    Ok(UploadId(input.u128()?))
+}
+
+fn put_intent(out: &mut Writer, drives: &DriveMask) {
+    out.u32(drives.0);
+}
+
+fn intent(input: &mut Reader<'_>) -> Result<DriveMask, Malformed> {
+    Ok(DriveMask(input.u32()?))
 }
 
 const OBJECT: u8 = 0;
@@ -902,7 +973,12 @@ mod tests {
             let _ = decode_version(&bytes);
             let _ = decode_past(&bytes);
             let _ = id_of_summary(&bytes);
-            let _ = decode_usage(&bytes);
+            let _ = decode_tally(&bytes);
+            let _ = decode_links(&bytes);
+            let _ = decode_place(&bytes);
+            let _ = decode_version_name(&bytes);
+            let _ = decode_upload_id(&bytes);
+            let _ = decode_intent(&bytes);
             let _ = decode_summary(&bytes);
             let _ = decode_part(&bytes);
             let _ = decode_upload(&bytes);

@@ -6,15 +6,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::{
-    BucketName, ListQuery, NewBucket, Precondition, Store, VersionMarker, VersionQuery, Versioning,
-    conformance,
+    BucketName, Entry, ListQuery, NewBucket, Precondition, Store, VersionMarker, VersionQuery,
+    Versioning, conformance,
 };
 
-use super::support::{Bench, bucket, key, new_bucket, new_object, put};
+use super::support::{Bench, bucket, key, new_bucket, new_object, pattern, put, put_in};
 use crate::Engine;
 use crate::index::{Batch, Cursor, Index, Space};
 use crate::log::Log;
 use crate::open;
+
+const ALL: VersionQuery = VersionQuery {
+    prefix: String::new(),
+    delimiter: None,
+    after: None,
+    limit: 1000,
+};
 
 async fn with_history(seed: u64) -> Bench {
     let bench = Bench::new(2, 1);
@@ -43,12 +50,39 @@ async fn an_index_that_was_lost_is_rebuilt_as_it_was() {
 async fn records_that_are_taken_in_again_change_nothing() {
     let bench = with_history(31).await;
     let store = bench.open();
+    // A bucket in the place of another one of its name.
+    for versioning in [Versioning::Never, Versioning::Enabled, Versioning::Enabled] {
+        let new = NewBucket {
+            name: BucketName::parse("again").unwrap(),
+            versioning,
+            ..new_bucket()
+        };
+        if let Ok(bucket) = store.bucket(&new.name).await {
+            let page = store.list_versions(&bucket, &ALL).await.unwrap();
+            for entry in page.entries {
+                let Entry::Item(entry) = entry else { continue };
+                let (key, version) = (entry.version.key(), entry.version.version());
+                let none = Precondition::None;
+                let gone = store.delete(&bucket, key, Some(version), none).await;
+                gone.unwrap();
+            }
+            store.delete_bucket(&bucket).await.unwrap();
+        }
+        let bucket = store.create_bucket(new).await.unwrap();
+        for name in ["x", "x", "y"] {
+            put_in(&*store, &bucket, name, &pattern(100, 1))
+                .await
+                .unwrap();
+        }
+    }
     let before = store.index().dump();
     drop(store);
     let cursors = cursors(&bench);
     assert!(cursors.len() > 200, "{} records", cursors.len());
     let (deployment, _) = deployment_and_log(&bench);
-    for cursor in cursors.iter().rev().step_by(29) {
+    // Every record of the end, and some of those before.
+    let (end, rest) = (cursors.iter().rev().take(20), cursors.iter().rev().skip(20));
+    for cursor in end.chain(rest.step_by(29)) {
         // As if the index knew the state of now, and believed itself older.
         let (index, _) = Index::open(&bench.options.index, deployment).unwrap();
         index.commit(Batch::default(), *cursor).unwrap();
@@ -171,6 +205,43 @@ async fn a_page_touches_no_more_than_it_shows() {
     let (page, touched) = touches(&store, store.list_versions(bucket, &query)).await;
     assert_eq!((page.entries.len(), page.truncated), (20, false));
     assert!(touched <= 20 + 4, "{touched} entries");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_never_walks_through_what_was_removed() {
+    let bench = Bench::new(1, 0);
+    let store = bench.open();
+    for versioning in [
+        Versioning::Never,
+        Versioning::Enabled,
+        Versioning::Suspended,
+    ] {
+        let new = NewBucket {
+            versioning,
+            ..new_bucket()
+        };
+        let bucket = store.create_bucket(new).await.unwrap();
+        let delete = async |version| {
+            let none = Precondition::None;
+            let deleted = store.delete(&bucket, &key("hot"), version, none).await;
+            deleted.unwrap().version
+        };
+        let before = store.index().walks();
+        for _ in 0..50 {
+            put(&*store, "hot", &Bytes::new()).await.unwrap();
+            // A marker over it comes and goes.
+            for _ in 0..2 {
+                let marker = delete(None).await;
+                delete(marker).await;
+            }
+        }
+        let hot = key("hot");
+        while let Ok(object) = store.object(&bucket, &hot, None).await {
+            delete(Some(object.version)).await;
+        }
+        store.delete_bucket(&bucket).await.unwrap();
+        assert_eq!(store.index().walks(), before, "{versioning:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
