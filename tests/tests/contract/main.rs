@@ -20,8 +20,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rows::{KINDS, ROWS};
-use table::Table;
+use rows::{KINDS, Kind, ROWS};
+use table::{Case, Table};
 
 /// A table that lost its cases would pass.
 const CASES_MIN: usize = 1000;
@@ -72,6 +72,22 @@ fn every_row_has_a_success_a_refusal_and_a_malformed_input_or_says_why_not() {
         }
     }
     assert!(table.cases().count() >= CASES_MIN);
+}
+
+#[test]
+fn a_success_that_writes_or_deletes_shows_that_it_did() {
+    let table = Table::read(&folder());
+    let bare: Vec<_> = table
+        .cases()
+        .filter(|case| case.kind == Kind::Success && case.changes() && !case.is_shown())
+        .map(Case::to_string)
+        .collect();
+    assert!(
+        bare.is_empty(),
+        "{} cases show a status and nothing else:\n{}",
+        bare.len(),
+        bare.join("\n")
+    );
 }
 
 #[test]

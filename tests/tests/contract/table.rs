@@ -34,6 +34,9 @@
 //! - `keep`: what later requests find as `{name}`: `header etag`, `holds UploadId`,
 //! - `then`: requests afterwards, such as those that show that nothing was stored.
 //!
+//! A success that writes or deletes shows that it did: by `then`, `header`, `holds`,
+//! `says` or `contains`.
+//!
 //! In expected texts `…` stands for anything. `variables.rs` says what `{…}` does.
 
 use std::collections::BTreeMap;
@@ -314,6 +317,30 @@ impl Case {
             exchange,
             then: then.unwrap_or_default(),
         })
+    }
+
+    /// Whether something of the answer, or of what is asked afterwards, tells this
+    /// success from an answer that did nothing.
+    pub(crate) fn is_shown(&self) -> bool {
+        let Exchange {
+            header,
+            holds,
+            says,
+            contains,
+            ..
+        } = &self.exchange;
+        let mut said = says.iter().flat_map(|Values(texts)| texts);
+        !self.then.is_empty()
+            || !header.is_empty()
+            || !holds.is_empty()
+            || !contains.is_empty()
+            || said.any(|text| !text.is_empty())
+    }
+
+    /// Whether what is asked is to change something.
+    pub(crate) fn changes(&self) -> bool {
+        let method = self.exchange.request.split(' ').next();
+        !matches!(method, Some("GET" | "HEAD" | "OPTIONS"))
     }
 
     /// A name for the bucket of this case, and of no other.
