@@ -191,6 +191,7 @@ mod request;
 #[doc(hidden)]
 pub mod runtime;
 pub mod setting;
+pub mod tags;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod verdict;

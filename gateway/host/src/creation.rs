@@ -49,7 +49,7 @@ pub(crate) struct Planned {
 /// Of a template's name and of a provisioning code, in characters.
 const NAME_LEN_MAX: usize = 255;
 const ACL_LEN_MAX: usize = 64;
-/// What S3 allows of tags.
+/// Bounds only: what tags may be like is for those to say who keep them.
 const TAGS_MAX: usize = 50;
 const TAG_KEY_LEN_MAX: usize = 128;
 const TAG_VALUE_LEN_MAX: usize = 256;

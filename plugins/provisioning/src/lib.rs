@@ -10,6 +10,7 @@ mod template;
 
 use sluice_plugin::prelude::*;
 use sluice_plugin::setting::Size;
+use sluice_plugin::tags::{self, Tagged};
 use template::Template;
 
 /// Who makes and removes buckets, and what they are made like.
@@ -74,6 +75,7 @@ impl Plugin for Provisioning {
             return Ok(());
         };
         let template = self.choose(bucket.location_constraint.as_deref())?;
+        tags::check(Tagged::Bucket, &together(bucket.tags, template))?;
         placement::plan_bucket(&plan(template)).map_err(|why| {
             error!(
                 "a bucket cannot be made by the template `{}`: {why}",
@@ -176,6 +178,17 @@ fn repeated<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         .windows(2)
         .find(same)
         .and_then(|pair| pair.first().copied())
+}
+
+/// The tags of the client, and those of the template whose keys it does not name.
+fn together(mut tags: Vec<(String, String)>, template: &Template) -> Vec<(String, String)> {
+    let named = tags.len();
+    for (key, value) in &template.tags.0 {
+        if !tags.iter().take(named).any(|(known, _)| known == key) {
+            tags.push((key.clone(), value.clone()));
+        }
+    }
+    tags
 }
 
 fn plan(template: &Template) -> placement::Plan {
@@ -294,12 +307,25 @@ mod tests {
         templates(&with("tags", r#"{"a": "", "b": "c"}"#), None);
         templates(
             &with("tags", r#"{"aws:a": ""}"#),
-            Some("must not begin with `aws:`"),
+            Some("tags of a bucket, of `aws:a`: System tags"),
         );
         templates(
-            &with("tags", r#"{"": ""}"#),
-            Some("must be a key of 1 to 128 characters"),
+            &with("tags", r#"{"AWS:a": ""}"#),
+            Some("of `AWS:a`: System tags"),
         );
+        templates(
+            &with("tags", r#"{"a,b": ""}"#),
+            Some("of `a,b`: The TagKey"),
+        );
+        templates(
+            &with("tags", r#"{"a": "b?"}"#),
+            Some("of `a`: The TagValue"),
+        );
+        templates(
+            &with("tags", r#"{"a": "", "a": ""}"#),
+            Some("with the same key"),
+        );
+        templates(&with("tags", r#"{"": ""}"#), Some("of ``: The TagKey"));
         templates(
             &with("tags", r#"{"a": 1}"#),
             Some("`templates[0].tags.a` must be a text"),
@@ -309,7 +335,7 @@ mod tests {
             with("tags", &format!("{{{}}}", tags.join(",")))
         };
         templates(&tags(50), None);
-        templates(&tags(51), Some("at most 50"));
+        templates(&tags(51), Some("cannot be greater than 50"));
 
         check(
             r#"{"default_template": "b", "templates": [{"name": "a"}]}"#,

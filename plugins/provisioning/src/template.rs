@@ -2,6 +2,7 @@
 
 use sluice_plugin::prelude::*;
 use sluice_plugin::setting::{Fault, Json, Setting, Size, schema};
+use sluice_plugin::tags::{self, Tagged};
 
 /// What a bucket is made like.
 #[derive(Debug, Clone, PartialEq, Eq, Settings)]
@@ -49,11 +50,6 @@ pub(crate) struct Geometry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tags(pub(crate) Vec<(String, String)>);
 
-/// Those of a bucket.
-const TAGS_MAX: usize = 50;
-const TAG_KEY_LEN_MAX: usize = 128;
-const TAG_VALUE_LEN_MAX: usize = 256;
-
 /// Of a code or an alias, in characters.
 const LOCATION_LEN_MAX: usize = 255;
 
@@ -95,27 +91,22 @@ impl Setting for Tags {
     fn read(json: &mut Json<'_>) -> Result<Self, Fault> {
         let mut tags: Vec<(String, String)> = Vec::new();
         json.entries(&mut |key, json| {
-            let value = json.string()?.into_owned();
-            let key_len = key.chars().count();
-            if tags.len() >= TAGS_MAX {
-                return Err(Fault::new("is one tag too many; a bucket has at most 50"));
-            }
-            if tags.iter().any(|(known, _)| known == key) {
-                return Err(Fault::new("is there twice"));
-            }
-            if key_len == 0 || key_len > TAG_KEY_LEN_MAX {
-                return Err(Fault::new("must be a key of 1 to 128 characters"));
-            }
-            if key.starts_with("aws:") {
-                return Err(Fault::new("must not begin with `aws:`"));
-            }
-            if value.chars().count() > TAG_VALUE_LEN_MAX {
-                return Err(Fault::new("must have at most 256 characters"));
-            }
-            tags.push((key.to_owned(), value));
+            tags.push((key.to_owned(), json.string()?.into_owned()));
             Ok(())
         })?;
-        Ok(Self(tags))
+        match tags::check(Tagged::Bucket, &tags) {
+            Ok(()) => Ok(Self(tags)),
+            Err(fault) => {
+                let which = fault
+                    .key()
+                    .map(|key| format!(", of `{}`", key.escape_debug()));
+                let which = which.unwrap_or_default();
+                Err(Fault::new(format!(
+                    "cannot be the tags of a bucket{which}: {}",
+                    fault.message()
+                )))
+            }
+        }
     }
 
     fn schema(out: &mut String) {

@@ -10,7 +10,8 @@ mod xml;
 
 use sluice_plugin::prelude::*;
 
-use tags::{Of, TagSet};
+use sluice_plugin::tags::Tagged;
+use tags::TagSet;
 
 /// Keeps tags, and serves `?tagging`.
 #[derive(Debug, Settings)]
@@ -44,17 +45,17 @@ impl Plugin for Tagging {
             Operation::CreateBucket => {
                 let new = creation::bucket();
                 let tags = new.map(|new| new.tags).unwrap_or_default();
-                keep(Of::Bucket, &TagSet::new(Of::Bucket, tags)?);
+                keep(Tagged::Bucket, &TagSet::new(Tagged::Bucket, tags)?);
             }
             Operation::CopyObject => return copy(request),
-            _ => keep(Of::Object, &said(request)?),
+            _ => keep(Tagged::Object, &said(request)?),
         }
         Ok(())
     }
 
     fn serve(&self, request: &Request, _access: &Access) -> Result<Reply, Denial> {
         match request.operation() {
-            Operation::GetBucketTagging => match stored(Of::Bucket)? {
+            Operation::GetBucketTagging => match stored(Tagged::Bucket)? {
                 Some(tags) => Ok(Reply::xml(xml::write(&tags))),
                 None => {
                     let bucket = request.bucket().unwrap_or_default();
@@ -62,13 +63,13 @@ impl Plugin for Tagging {
                 }
             },
             Operation::GetObjectTagging => {
-                let tags = stored(Of::Object)?;
+                let tags = stored(Tagged::Object)?;
                 Ok(Reply::xml(xml::write(&tags.unwrap_or_default())))
             }
-            Operation::PutBucketTagging => replace(Of::Bucket, request, 204),
-            Operation::PutObjectTagging => replace(Of::Object, request, 200),
-            Operation::DeleteBucketTagging => Ok(forget(Of::Bucket)),
-            Operation::DeleteObjectTagging => Ok(forget(Of::Object)),
+            Operation::PutBucketTagging => replace(Tagged::Bucket, request, 204),
+            Operation::PutObjectTagging => replace(Tagged::Object, request, 200),
+            Operation::DeleteBucketTagging => Ok(forget(Tagged::Bucket)),
+            Operation::DeleteObjectTagging => Ok(forget(Tagged::Object)),
             _ => Err(deny(NotImplemented)),
         }
     }
@@ -84,12 +85,10 @@ impl Plugin for Tagging {
     }
 }
 
-impl Of {
-    fn place(self) -> (Scope, &'static str) {
-        match self {
-            Self::Bucket => (Scope::Bucket, BUCKET_TAGS),
-            Self::Object => (Scope::Object, OBJECT_TAGS),
-        }
+fn place(of: Tagged) -> (Scope, &'static str) {
+    match of {
+        Tagged::Bucket => (Scope::Bucket, BUCKET_TAGS),
+        Tagged::Object => (Scope::Object, OBJECT_TAGS),
     }
 }
 
@@ -111,7 +110,7 @@ fn copy(request: &Request) -> Result<(), Denial> {
                 documents::put(Scope::Object, OBJECT_TAGS, &tags);
             }
         }
-        Some("REPLACE") => keep(Of::Object, &said(request)?),
+        Some("REPLACE") => keep(Tagged::Object, &said(request)?),
         Some(other) => {
             return Err(deny(InvalidArgument)
                 .argument(DIRECTIVE, other)
@@ -122,14 +121,14 @@ fn copy(request: &Request) -> Result<(), Denial> {
 }
 
 /// Attaches the tags of something new.
-fn keep(of: Of, tags: &TagSet) {
+fn keep(of: Tagged, tags: &TagSet) {
     if !tags.is_empty() {
-        let (scope, name) = of.place();
+        let (scope, name) = place(of);
         documents::put(scope, name, tags.encode().as_bytes());
     }
 }
 
-fn replace(of: Of, request: &Request, status: u16) -> Result<Reply, Denial> {
+fn replace(of: Tagged, request: &Request, status: u16) -> Result<Reply, Denial> {
     let tags = xml::read(of, &request.body()?)?;
     match tags.is_empty() {
         true => drop(forget(of)),
@@ -138,14 +137,14 @@ fn replace(of: Of, request: &Request, status: u16) -> Result<Reply, Denial> {
     Ok(Reply::new(status))
 }
 
-fn forget(of: Of) -> Reply {
-    let (scope, name) = of.place();
+fn forget(of: Tagged) -> Reply {
+    let (scope, name) = place(of);
     documents::delete(scope, name);
     Reply::new(204)
 }
 
-fn stored(of: Of) -> Result<Option<TagSet>, Denial> {
-    let (scope, name) = of.place();
+fn stored(of: Tagged) -> Result<Option<TagSet>, Denial> {
+    let (scope, name) = place(of);
     let Some(document) = documents::get(scope, name) else {
         return Ok(None);
     };

@@ -1,61 +1,23 @@
 //! A set of tags, and the document that it is kept in: the line `tags 1`, then a
 //! line for each tag, with a tab between key and value. A set that exists keeps
-//! the rules.
+//! the rules of the SDK.
 
 use sluice_plugin::hex_digit;
 use sluice_plugin::prelude::*;
+use sluice_plugin::tags::{self, Tagged};
 
 use crate::HEADER;
-
-/// What the tags are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Of {
-    Bucket,
-    Object,
-}
 
 /// Tags in the order in which they were given; no two have the same key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TagSet(Vec<(String, String)>);
 
 const HEAD: &str = "tags 1";
-const KEY_CHARS_MAX: usize = 128;
-const VALUE_CHARS_MAX: usize = 256;
-/// All keys and values together, in bytes: the set has to fit into an answer.
-/// Only scripts of four bytes a character get there.
-const LEN_MAX: usize = 60_000;
-
-impl Of {
-    fn count_max(self) -> usize {
-        match self {
-            Self::Bucket => 50,
-            Self::Object => 10,
-        }
-    }
-}
 
 impl TagSet {
     /// The tags as they came.
-    pub(crate) fn new(of: Of, tags: Vec<(String, String)>) -> Result<Self, Denial> {
-        let bad = |message: &str| Err(Denial::custom("BadRequest", 400).because(message));
-        if tags.len() > of.count_max() {
-            return bad(match of {
-                Of::Object => "Object tags cannot be greater than 10",
-                Of::Bucket => "Bucket tag count cannot be greater than 50",
-            });
-        }
-        for (at, (key, value)) in tags.iter().enumerate() {
-            check(key, value)?;
-            if tags.iter().take(at).any(|(known, _)| known == key) {
-                return Err(deny(InvalidTag)
-                    .with("TagKey", key)
-                    .because("Cannot provide multiple Tags with the same key"));
-            }
-        }
-        let lens = tags.iter().map(|(key, value)| key.len() + value.len());
-        if lens.sum::<usize>() > LEN_MAX {
-            return bad("The tags are too long together");
-        }
+    pub(crate) fn new(of: Tagged, tags: Vec<(String, String)>) -> Result<Self, Denial> {
+        tags::check(of, &tags)?;
         Ok(Self(tags))
     }
 
@@ -78,7 +40,7 @@ impl TagSet {
             }
             tags.push((key, value));
         }
-        Self::new(Of::Object, tags)
+        Self::new(Tagged::Object, tags)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -119,34 +81,6 @@ impl TagSet {
     }
 }
 
-fn check(key: &str, value: &str) -> Result<(), Denial> {
-    let invalid = |message: &str| Err(deny(InvalidTag).with("TagKey", key).because(message));
-    let begins = key.get(..4).unwrap_or_default();
-    if begins.eq_ignore_ascii_case("aws:") {
-        return invalid("System tags cannot be added/updated by requester");
-    }
-    if key.is_empty() || !is_text(key, KEY_CHARS_MAX) {
-        return invalid("The TagKey you have provided is invalid");
-    }
-    if !is_text(value, VALUE_CHARS_MAX) {
-        return Err(deny(InvalidTag)
-            .with("TagKey", key)
-            .with("TagValue", value)
-            .because("The TagValue you have provided is invalid"));
-    }
-    Ok(())
-}
-
-/// Letters, digits, spaces and a few signs.
-fn is_text(text: &str, chars_max: usize) -> bool {
-    let is_allowed = |char: char| {
-        char.is_alphanumeric()
-            || char.is_whitespace() && !char.is_control()
-            || "+-=._:/@".contains(char)
-    };
-    text.chars().all(is_allowed) && text.chars().count() <= chars_max
-}
-
 /// Undoes the encoding of a query, where it is one, of UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
@@ -185,7 +119,7 @@ mod tests {
         check("a&b=&&c=d%2B+e", Ok(3));
         check("a=b=c", Ok(1));
         check(&tags(10), Ok(10));
-        check(&tags(11), Err("BadRequest"));
+        check(&tags(11), Err("InvalidTag"));
         check("a=b&a=c", Err("InvalidArgument"));
         check("a=%zz", Err("InvalidArgument"));
         check("a=%4", Err("InvalidArgument"));
@@ -194,69 +128,6 @@ mod tests {
         check("aws:a=b", Err("InvalidTag"));
         check("AWS:a=b", Err("InvalidTag"));
         check("aws=b", Ok(1));
-    }
-
-    #[test]
-    fn keys_and_values_are_held_to_their_limits() {
-        let check = |key: &str, value: &str, valid: bool| {
-            let read = TagSet::new(Of::Object, vec![(key.to_owned(), value.to_owned())]);
-            let expected = if valid {
-                Ok(1)
-            } else {
-                Err("InvalidTag".to_owned())
-            };
-            assert_eq!(code(read), expected, "{key} {value}");
-        };
-        check(&"ä".repeat(128), "", true);
-        check(&"ä".repeat(129), "", false);
-        check("a", &"b".repeat(256), true);
-        check("a", &"b".repeat(257), false);
-        check("", "b", false);
-        check("a b+c-d=e.f_g:h/i@j1", "ä 字 ٣", true);
-        for wrong in [
-            "a&b",
-            "a,b",
-            "a\tb",
-            "a\nb",
-            "a\u{0}",
-            "a#",
-            "\u{1f600}",
-            "a?",
-        ] {
-            check(wrong, "b", false);
-            check("a", wrong, false);
-        }
-    }
-
-    #[test]
-    fn buckets_have_more_tags_than_objects() {
-        let set = |of: Of, count: usize, value: &str| {
-            let tag = |n: usize| (format!("k{n}"), value.to_owned());
-            code(TagSet::new(of, (0..count).map(tag).collect()))
-        };
-        let bad = Err("BadRequest".to_owned());
-        assert_eq!(set(Of::Object, 10, ""), Ok(10));
-        assert_eq!(set(Of::Object, 11, ""), bad.clone());
-        assert_eq!(set(Of::Bucket, 50, ""), Ok(50));
-        assert_eq!(set(Of::Bucket, 51, ""), bad.clone());
-        let long = "\u{20000}".repeat(256);
-        assert_eq!(set(Of::Object, 10, &long), Ok(10));
-        assert_eq!(set(Of::Bucket, 50, &long), Ok(50));
-        let tag = |n: u32| {
-            let first = char::from_u32(0x20000 + n).unwrap();
-            let key = first.to_string() + &"\u{20000}".repeat(127);
-            (key, long.clone())
-        };
-        assert_eq!(
-            code(TagSet::new(Of::Bucket, (0..50).map(tag).collect())),
-            bad
-        );
-        assert_eq!(set(Of::Bucket, 50, &"字".repeat(256)), Ok(50));
-        let twice = vec![("a".to_owned(), String::new()); 2];
-        assert_eq!(
-            code(TagSet::new(Of::Bucket, twice)),
-            Err("InvalidTag".to_owned())
-        );
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Tags as the body of `?tagging` says them.
 
 use sluice_plugin::prelude::*;
+use sluice_plugin::tags::Tagged;
 use sluice_plugin::xml::{Malformed, Reader, escape};
 
-use crate::tags::{Of, TagSet};
+use crate::tags::TagSet;
 
 /// More than a set can have of either kind: the reader stops there.
 const TAGS_READ_MAX: usize = 1000;
 
-pub(crate) fn read(of: Of, body: &[u8]) -> Result<TagSet, Denial> {
+pub(crate) fn read(of: Tagged, body: &[u8]) -> Result<TagSet, Denial> {
     let tags = tagging(body).map_err(|Malformed| deny(MalformedXML))?;
     TagSet::new(of, tags)
 }

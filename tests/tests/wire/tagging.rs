@@ -190,7 +190,7 @@ fn tags_that_are_refused_change_nothing() {
             send(&server, Request::put(&target, body).with_md5()).refused(400, code);
             expect_tags(&server, path, &tags[..max]);
         };
-        refused(document(&tags[..=max]), "BadRequest");
+        refused(document(&tags[..=max]), "InvalidTag");
         refused(document(&[("a", "1"), ("a", "2")]), "InvalidTag");
         refused(document(&[("aws:a", "1")]), "InvalidTag");
         refused(document(&[("", "1")]), "InvalidTag");
@@ -235,7 +235,7 @@ fn tags_come_with_a_write() {
     put("a=1&a=2").refused(400, "InvalidArgument");
     put("a=%zz").refused(400, "InvalidArgument");
     put("aws:a=b").refused(400, "InvalidTag");
-    put("0&1&2&3&4&5&6&7&8&9&10").refused(400, "BadRequest");
+    put("0&1&2&3&4&5&6&7&8&9&10").refused(400, "InvalidTag");
     expect_count(&server, "/tag-write/key", Some("2"));
 
     let begin = Request::post("/tag-write/parts?uploads", "").header("x-amz-tagging", "a=b");
