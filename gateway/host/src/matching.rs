@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use s3::{Action, Operation};
-use storage::{Bucket, BucketName, Documents, ObjectKey};
+use storage::{BucketName, Documents, ObjectKey};
 
 use crate::account::Principal;
 use crate::bucket::made_by;
@@ -156,10 +156,10 @@ pub enum Selector {
 }
 
 impl Selector {
-    fn selects(&self, name: Option<&BucketName>, bucket: Option<&Bucket>) -> bool {
+    fn selects(&self, name: Option<&BucketName>, made_by: Option<&str>) -> bool {
         match self {
             Self::Name(glob) => name.is_some_and(|name| glob.matches(name.as_str())),
-            Self::Template(template) => bucket.and_then(made_by) == Some(template),
+            Self::Template(template) => made_by == Some(template),
         }
     }
 }
@@ -194,6 +194,8 @@ pub(crate) struct Occasion {
     /// `None` in `authenticate`, which finds out.
     pub(crate) principal: Option<Principal>,
     pub(crate) resource: Option<Arc<Resource>>,
+    /// The template that the bucket of CreateBucket is planned to be made by.
+    pub(crate) planned: Option<String>,
     operations: Operations,
 }
 
@@ -216,6 +218,7 @@ impl Occasion {
             principal: (phase != Phase::Authenticate).then(|| principal.clone()),
             facts,
             resource,
+            planned: None,
             operations,
         }
     }
@@ -234,9 +237,13 @@ impl Occasion {
         }
     }
 
-    /// The record of the bucket, where there is one.
-    fn record(&self) -> Option<&Bucket> {
-        self.resource.as_ref()?.bucket.as_deref()
+    /// The template of the bucket: of one that is only being made, as soon as a
+    /// plugin planned it.
+    fn made_by(&self) -> Option<&str> {
+        match &self.resource.as_ref()?.bucket {
+            Some(bucket) => made_by(bucket),
+            None => self.planned.as_deref(),
+        }
     }
 
     /// The documents of all that the access is about, wherever they are kept.
@@ -278,8 +285,8 @@ impl Match {
             return Err(Mismatch::Bucket);
         }
         let fits = |rules: &[Selector]| {
-            let (name, record) = (occasion.bucket(), occasion.record());
-            rules.iter().any(|rule| rule.selects(name, record))
+            let (name, made_by) = (occasion.bucket(), occasion.made_by());
+            rules.iter().any(|rule| rule.selects(name, made_by))
         };
         if !self.within.is_empty() && !fits(&self.within) || fits(&self.except) {
             return Err(Mismatch::BucketRule);

@@ -254,7 +254,7 @@ impl Run {
         self.address(resource);
         self.resource = self.target.clone();
         self.trace.begin(phase, self.resource.clone());
-        let occasion = self.occasion(phase, self.resource.clone());
+        let mut occasion = self.occasion(phase, self.resource.clone());
         for (index, link) in chain.links.iter().enumerate() {
             if link.concerns.check(&occasion).is_err() {
                 continue;
@@ -262,6 +262,8 @@ impl Run {
             let before = self.overlay.clone();
             let prepared = self.call(index, link, phase, Bytes::new(), Instance::prepare);
             self.trace.prepared(self.overlay.since(&before));
+            let planned = self.overlay.plan.as_ref();
+            occasion.planned = planned.map(|planned| planned.plan.template.clone());
             match verdict(link, prepared.map(Verdict::from)) {
                 Verdict::Abstain | Verdict::Affirm(()) => {}
                 Verdict::Deny(error) if link.shadow => {

@@ -4,7 +4,7 @@
 mod guest;
 
 use guest::{Guest, Image, chain, code, constant, constants, facts, resource};
-use host::{Changes, Creation, Grant, Mode, Ownership, Plan, Said};
+use host::{Changes, Creation, Grant, Match, Mode, Ownership, Plan, Said, Selector};
 use s3::Scope;
 
 /// Where the host writes results.
@@ -207,6 +207,39 @@ fn who_comes_later_in_the_chain_knows_what_was_planned() {
     assert_eq!(told(&[telling(acl), gold()]), "");
     let shadow = gold().mode(Mode::Shadow);
     assert_eq!(told(&[shadow, telling(acl)]), "");
+}
+
+#[test]
+fn a_rule_for_what_a_template_makes_holds_as_soon_as_the_bucket_is_planned() {
+    let gold = || planning("gold", &[]);
+    let of_gold = || Match {
+        within: vec![Selector::Template("gold".to_owned())],
+        ..Match::default()
+    };
+    let rest = || Match {
+        except: of_gold().within,
+        ..Match::default()
+    };
+    let check = |guests: &[Guest], expected: &str| {
+        let facts = facts("PUT", "/prod-a");
+        let mut about = resource(&facts);
+        about.bucket = None;
+        let prepared = chain(guests).begin(facts).prepare(&about);
+        assert_eq!(code(&prepared), expected);
+    };
+    let refusing = |matching: Match| {
+        Guest::new()
+            .named("refusing")
+            .matching(matching)
+            .prepare(|image| constant(image.error("Rule")))
+    };
+    check(&[gold(), refusing(of_gold())], "Rule");
+    check(&[gold(), refusing(rest())], "ok");
+    check(&[planning("silver", &[]), refusing(of_gold())], "ok");
+    check(&[planning("silver", &[]), refusing(rest())], "Rule");
+    // Nothing is known of it yet, or what is said does not count.
+    check(&[refusing(of_gold()), gold()], "ok");
+    check(&[gold().mode(Mode::Shadow), refusing(of_gold())], "ok");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! creation: what a client says of the bucket that it wants. It is in the body of
 //! CreateBucket, of which plugins are told before they plan the bucket.
 
-use host::{Chain, Creation};
-use s3::{Operation, Payload};
+use host::{Chain, Changes, Creation};
+use s3::{Code, Operation, Payload};
 
 use crate::body::Share;
 use crate::error::Result;
@@ -50,4 +50,23 @@ pub(crate) fn creation(body: &[u8], chain: &Chain) -> Result<Creation> {
         tags: configuration.tags,
         acl: None,
     })
+}
+
+/// Fails where a plugin planned what no plugin is there to keep: a bucket is made
+/// as it is meant to be, or not at all.
+pub(super) fn is_kept(changes: &Changes, chain: &Chain) -> Result<()> {
+    let Some(plan) = &changes.plan else {
+        return Ok(());
+    };
+    let lost = |what: &str| {
+        let why = format!("Buckets of this kind come with {what}, which nothing keeps here.");
+        Err(s3::Error::new(Code::InvalidBucketState).because(why).into())
+    };
+    if !plan.tags.is_empty() && !chain.serves(Operation::PutBucketTagging) {
+        return lost("tags");
+    }
+    if plan.acl.is_some() && !chain.serves(Operation::PutBucketAcl) {
+        return lost("an access control list");
+    }
+    Ok(())
 }

@@ -40,7 +40,9 @@ pub(crate) async fn prepare(authorized: Authorized, exchange: &mut Exchange) -> 
     let changes = match loaded.authenticated.head.operation {
         Operation::CreateBucket => {
             let creation = creation::read(&loaded, exchange).await?;
-            exchange.run.prepare_bucket(target, creation)?
+            let changes = exchange.run.prepare_bucket(target, creation)?;
+            creation::is_kept(&changes, exchange.run.chain())?;
+            changes
         }
         _ => exchange.run.prepare(target)?,
     };

@@ -187,6 +187,18 @@ fn without_templates_or_without_a_default_no_bucket_is_made() {
 }
 
 #[test]
+fn what_a_template_gives_and_nothing_keeps_is_not_lost_in_silence() {
+    let server = start(
+        "mode: create, default_template: plain, templates: [{name: plain, acl: private}, \
+         {name: tagged, tags: {a: b}}]",
+    );
+    let refused = create(&server, "unkept", &configuration("tagged"));
+    let refused = refused.refused(409, "InvalidBucketState");
+    assert!(message(&refused).contains("with tags"), "{refused:?}");
+    create(&server, "unkept", "").expect(200);
+}
+
+#[test]
 fn where_nobody_provisions_no_bucket_is_made() {
     let catalogue = CATALOGUE.replace(
         "  provisioning: {source: 'builtin:provisioning', grants: [placement]}\n",
