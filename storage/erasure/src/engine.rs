@@ -486,10 +486,13 @@ impl Store for Engine {
         after: Option<PartNumber>,
         limit: usize,
     ) -> Result<Page<UploadedPart>> {
+        let (name, of) = (bucket.name.clone(), key.clone());
+        let parts = self
+            .ask(move |index| list::parts(index, &name, &of, id, after, limit))
+            .await?;
+        // Last: of an upload that ends meanwhile there may be no parts any more.
         self.upload(bucket, key, id).await?;
-        let (bucket, key) = (bucket.name.clone(), key.clone());
-        self.ask(move |index| list::parts(index, &bucket, &key, id, after, limit))
-            .await
+        Ok(parts)
     }
 
     async fn list_uploads(
