@@ -187,7 +187,7 @@ fn of_64_completions_of_one_upload_all_tell_of_one_version() {
     assert_eq!(listed.len(), 1, "{listed:?}");
     for reply in replies {
         let reply = reply.expect(200);
-        assert_eq!(reply.header("x-amz-version-id"), Some(&*listed[0]));
+        assert_eq!(reply.header("x-amz-version-id"), Some(listed[0]));
     }
     assert_eq!(
         server.content("/race-again/key").as_deref(),
