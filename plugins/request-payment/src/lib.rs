@@ -22,41 +22,21 @@ const HEADER: &str = "x-amz-request-payer";
 #[plugin(
     name = "request-payment",
     claims = [GetBucketRequestPayment, PutBucketRequestPayment],
-    authorize(operations = [GetBucketRequestPayment, PutBucketRequestPayment]),
     authorize(documents = ["requester-pays"]),
-    prepare(documents = ["requester-pays"]),
+    prepare(operations = [DeleteObjects], documents = ["requester-pays"]),
     respond(documents = ["requester-pays"]),
 )]
 impl Plugin for RequestPayment {
-    fn authorize(&self, request: &Request, access: &Access) -> Vote {
-        let principal = request.principal();
-        let asks_who_pays = matches!(
-            request.operation(),
-            Operation::GetBucketRequestPayment | Operation::PutBucketRequestPayment
-        );
-        if asks_who_pays && principal.id() != access.bucket_owner().as_deref() {
-            return deny(AccessDenied)
-                .because("Who pays for requests to a bucket is up to its owner");
-        }
-        let Some(owner) = documents::get(Scope::Bucket, DOCUMENT) else {
-            return Vote::Abstain;
-        };
-        match principal.id() {
-            None => deny(AccessDenied).because(
-                "The bucket is Requester Pays, and there is nobody to charge for an anonymous request",
-            ),
-            Some(id) if id.as_bytes() == owner || agrees(request) => Vote::Abstain,
-            Some(_) => deny(AccessDenied).because(
-                "The bucket is Requester Pays: whoever pays for the request says x-amz-request-payer: requester",
-            ),
+    fn authorize(&self, request: &Request, _access: &Access) -> Vote {
+        match agreed(request) {
+            Ok(()) => Vote::Abstain,
+            Err(denial) => denial.into(),
         }
     }
 
+    /// What is to be deleted is in the body, which nobody reads for nothing.
     fn prepare(&self, request: &Request, _access: &Access) -> Result<(), Denial> {
-        if let Some(payer) = payer(request) {
-            metering::count(&payer, 1);
-        }
-        Ok(())
+        agreed(request)
     }
 
     fn serve(&self, request: &Request, access: &Access) -> Result<Reply, Denial> {
@@ -69,10 +49,31 @@ impl Plugin for RequestPayment {
 
     fn respond(&self, request: &Request, status: u16) -> Vec<(String, String)> {
         // Nobody is charged for what was forbidden, or failed on the gateway's side.
-        if status == 403 || status >= 500 || payer(request).is_none() {
+        if status == 403 || status >= 500 {
             return Vec::new();
         }
+        let Some(payer) = payer(request) else {
+            return Vec::new();
+        };
+        metering::count(&payer, 1);
         vec![("x-amz-request-charged".to_owned(), "requester".to_owned())]
+    }
+}
+
+/// Whether the bucket is the requester's own, or its owner pays, or the requester
+/// says that they will.
+fn agreed(request: &Request) -> Result<(), Denial> {
+    let Some(owner) = owner_where_requesters_pay(request, Scope::Bucket) else {
+        return Ok(());
+    };
+    match request.principal().id() {
+        None => deny(AccessDenied).because(
+            "The bucket is Requester Pays, and there is nobody to charge for an anonymous request",
+        ),
+        Some(id) if id.as_bytes() == owner || agrees(request) => Ok(()),
+        Some(_) => deny(AccessDenied).because(
+            "The bucket is Requester Pays: whoever pays for the request says x-amz-request-payer: requester",
+        ),
     }
 }
 
@@ -80,18 +81,30 @@ impl Plugin for RequestPayment {
 fn payer(request: &Request) -> Option<String> {
     let principal = request.principal();
     let id = principal.id()?;
-    let charges = |scope| match documents::get(scope, DOCUMENT) {
-        Some(owner) => owner != id.as_bytes(),
-        None => false,
+    let charges = |scope| {
+        let owner = owner_where_requesters_pay(request, scope);
+        owner.is_some_and(|owner| owner != id.as_bytes())
     };
     let charged = charges(Scope::Bucket) || charges(Scope::SourceBucket);
     (charged && agrees(request)).then(|| id.to_owned())
 }
 
-/// Whether the request says that who makes it will pay. Whoever signs a URL says so
-/// in its query.
+fn owner_where_requesters_pay(request: &Request, scope: Scope) -> Option<Vec<u8>> {
+    // Whoever wants to create a bucket asks nothing of the one that has the name.
+    match request.operation() {
+        Operation::CreateBucket => None,
+        _ => documents::get(scope, DOCUMENT),
+    }
+}
+
+/// Whether who makes the request says that they will pay. Whoever signs a URL says
+/// so in its query; whoever signs a form, in a field, which its policy has to
+/// allow: who posts it signs neither its URL nor its headers.
 fn agrees(request: &Request) -> bool {
-    let said = request.header(HEADER).or_else(|| request.query(HEADER));
+    let said = match request.operation() {
+        Operation::PostObject => request.form_field(HEADER),
+        _ => request.header(HEADER).or_else(|| request.query(HEADER)),
+    };
     said.is_some_and(|said| said.trim_ascii().eq_ignore_ascii_case("requester"))
 }
 

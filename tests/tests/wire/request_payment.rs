@@ -1,6 +1,6 @@
 //! `?requestPayment`: who pays for the requests to a bucket, and has to say so.
 
-use sluice_tests::{OTHER, ROOT, Reply, Request, Server, md5};
+use sluice_tests::{Form, OTHER, ROOT, Reply, Request, Server, md5};
 
 const PAYER: (&str, &str) = ("x-amz-request-payer", "requester");
 
@@ -164,17 +164,17 @@ fn whoever_asks_anything_of_the_bucket_says_that_they_pay() {
 }
 
 #[test]
-fn each_key_that_is_deleted_is_paid() {
+fn what_deletes_many_keys_is_paid() {
     let server = Server::shared();
     let bucket = bucket(&server, "pay-keys");
     let body = "<Delete><Object><Key>key</Key></Object><Object><Key>other</Key></Object></Delete>";
     let delete = Request::post(&format!("{bucket}?delete"), body).with_md5();
-    let refused = server.send(&delete.clone().signed(&OTHER)).expect(200);
-    assert_eq!(
-        refused.elements("Code"),
-        ["AccessDenied", "AccessDenied"],
-        "{refused:?}"
-    );
+    // Nobody reads which keys these are, or answers for each, before somebody pays.
+    let anonymous = delete.clone().header(PAYER.0, PAYER.1);
+    for unpaid in [delete.clone().signed(&OTHER), delete.clone(), anonymous] {
+        let refused = server.send(&unpaid).refused(403, "AccessDenied");
+        assert_eq!(charged(&refused), None, "{refused:?}");
+    }
     let paid = delete.header(PAYER.0, PAYER.1).signed(&OTHER);
     let paid = server.send(&paid).expect(200);
     assert_eq!(paid.elements("Key"), ["key", "other"], "{paid:?}");
@@ -231,6 +231,51 @@ fn who_pays_has_signed_it() {
 }
 
 #[test]
+fn who_signs_a_form_says_that_they_pay_in_it_and_nobody_else_does() {
+    let server = Server::shared();
+    bucket(&server, "pay-forms");
+    let conditions = r#"{"bucket": "pay-forms"}, ["starts-with", "$key", ""]"#;
+    let unpaid = Form::of("form").signed(&OTHER, conditions);
+    // The policy has to allow the field.
+    let added = Form::of("form").field(PAYER.0, PAYER.1);
+    let added = added.signed(&OTHER, conditions);
+    let by = |form: &Form, target: &str| form.clone().file("f", "x").post(target);
+    for request in [
+        by(&unpaid, "/pay-forms"),
+        by(&unpaid, "/pay-forms").header(PAYER.0, PAYER.1),
+        by(&unpaid, "/pay-forms?x-amz-request-payer=requester"),
+        by(&added, "/pay-forms"),
+    ] {
+        let refused = server.send(&request).refused(403, "AccessDenied");
+        assert_eq!(charged(&refused), None, "{refused:?}");
+    }
+    assert_eq!(server.content("/pay-forms/form"), None);
+
+    let allowed = format!(r#"{conditions}, {{"x-amz-request-payer": "requester"}}"#);
+    let paid = Form::of("form").field(PAYER.0, PAYER.1);
+    let paid = paid.signed(&OTHER, &allowed);
+    let reply = server.send(&by(&paid, "/pay-forms")).expect(204);
+    assert_eq!(charged(&reply), Some("requester"));
+    // Who owns the bucket does not have to say so.
+    let own = Form::of("own").signed(&ROOT, conditions);
+    let reply = server.send(&by(&own, "/pay-forms")).expect(204);
+    assert_eq!(charged(&reply), None);
+}
+
+#[test]
+fn whoever_wants_a_name_that_is_taken_is_not_asked_to_pay() {
+    let server = Server::shared();
+    bucket(&server, "pay-taken");
+    let create = Request::put("/pay-taken", "");
+    let paying = create.clone().header(PAYER.0, PAYER.1);
+    for create in [create, paying] {
+        let reply = server.send(&create.signed(&OTHER));
+        let reply = reply.refused(409, "BucketAlreadyExists");
+        assert_eq!(charged(&reply), None, "{reply:?}");
+    }
+}
+
+#[test]
 fn what_is_paid_is_counted_of_who_pays() {
     let server = Server::shared();
     let acl = ("x-amz-acl", "public-read-write");
@@ -245,6 +290,9 @@ fn what_is_paid_is_counted_of_who_pays() {
     }
     server.send(&list.clone().signed(&OTHER)).expect(200);
     server.send(&list.signed(&ROOT)).expect(403);
+    // What is forbidden is not counted, also where it is so in the end.
+    let denied = Request::get("/pay-metered?acl").header(PAYER.0, PAYER.1);
+    server.send(&denied.signed(&ROOT)).expect(403);
     // In no other test does `root` pay, which the metrics are shared with.
     let metrics = server.ask_admin(&Request::get("/metrics")).expect(200);
     let metered = "sluice_plugin_metered_total{plugin=\"request-payment\",subject=\"root\"} 3";

@@ -42,8 +42,9 @@ const OF_THE_OBJECT: [HeaderName; 7] = [
     CONTENT_MD5,
 ];
 
-/// The headers of S3 that a request with a form has, as any other.
-const OF_THE_REQUEST: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
+/// The header of S3 that a request with a form has, as any other. It asks for less
+/// than the policy allows: what would cost who signed that more, nobody signed.
+const OF_THE_REQUEST: &str = "x-amz-expected-bucket-owner";
 
 /// Fields of S3 that are no headers: they are about the signature, or about how
 /// a body is sent that is not a form.
@@ -213,7 +214,7 @@ impl Head {
         for (name, value) in &self.headers {
             let is_of_s3 = name.as_str().starts_with("x-amz-");
             let is_kept = !OF_THE_OBJECT.contains(name)
-                && (!is_of_s3 || OF_THE_REQUEST.contains(&name.as_str()))
+                && (!is_of_s3 || name == OF_THE_REQUEST)
                 && !said.contains_key(name);
             if is_kept {
                 headers.append(name, value.clone());
