@@ -17,6 +17,17 @@ pub(crate) const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
 const HEAD: &str = "cors 1";
 
+/// Names of headers that a request may ask for, and what may be said in a header
+/// that an answer repeats: far above what a browser sends.
+const NAMES_MAX: usize = 100;
+const REPEATED_LEN_MAX: usize = 8 << 10;
+
+/// What it may cost to find a rule for the headers of one request: each name that
+/// is held against a pattern costs the length of the pattern and a little more.
+/// Only rules and requests that are made for each other get there.
+const EFFORT_MAX: usize = 256 << 10;
+const COMPARISON: usize = 8;
+
 /// The document in the making.
 #[derive(Debug)]
 pub(crate) struct Writer(String);
@@ -76,7 +87,7 @@ impl<'a> Rule<'a> {
 pub(crate) struct Asked<'a> {
     pub(crate) origin: &'a str,
     method: String,
-    /// In lower case.
+    /// In lower case, each once.
     pub(crate) headers: Vec<String>,
 }
 
@@ -91,39 +102,67 @@ pub(crate) struct Grant<'a> {
 impl<'a> Asked<'a> {
     /// Nothing where it could not be repeated in an answer: no browser sends that.
     pub(crate) fn new(origin: &'a str, method: String, headers: Option<&str>) -> Option<Self> {
-        if !origin.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        let headers = headers.unwrap_or_default();
+        let is_short = origin.len().max(headers.len()) <= REPEATED_LEN_MAX;
+        if !is_short || !origin.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return None;
         }
-        let names = headers.unwrap_or_default().split(',').map(str::trim_ascii);
+        let names = headers.split(',').map(str::trim_ascii);
         let names = names.filter(|name| !name.is_empty());
-        let headers = names.map(|name| is_token(name).then(|| name.to_ascii_lowercase()));
+        let mut headers: Vec<String> = Vec::new();
+        for (count, name) in names.enumerate() {
+            if count == NAMES_MAX || !is_token(name) {
+                return None;
+            }
+            let name = name.to_ascii_lowercase();
+            if !headers.contains(&name) {
+                headers.push(name);
+            }
+        }
         Some(Self {
             origin,
             method,
-            headers: headers.collect::<Option<_>>()?,
+            headers,
         })
     }
 
     /// The first rule that allows it.
     pub(crate) fn granted<'d>(&self, document: &'d [u8]) -> Option<Grant<'d>> {
-        read(document)?.find_map(|rule| self.granted_by(rule))
+        let mut effort = EFFORT_MAX;
+        read(document)?.find_map(|rule| self.granted_by(rule, &mut effort))
     }
 
-    fn granted_by<'d>(&self, rule: Rule<'d>) -> Option<Grant<'d>> {
+    fn granted_by<'d>(&self, rule: Rule<'d>, effort: &mut usize) -> Option<Grant<'d>> {
         if !rule.methods.split(", ").any(|method| method == self.method) {
             return None;
         }
         let origin = rule
             .values("origin")
             .find(|pattern| fits(pattern, self.origin, str::eq))?;
-        let is_allowed = |name: &String| {
-            let mut patterns = rule.values("header");
-            patterns.any(|pattern| fits(pattern, name, str::eq_ignore_ascii_case))
-        };
-        self.headers.iter().all(is_allowed).then_some(Grant {
+        self.headers_allowed_by(rule, effort).then_some(Grant {
             rule,
             any_origin: origin == "*",
         })
+    }
+
+    /// Whether the rule allows all headers, as far as the effort goes to find out.
+    fn headers_allowed_by(&self, rule: Rule<'_>, effort: &mut usize) -> bool {
+        if self.headers.is_empty() {
+            return true;
+        }
+        let mut missing: Vec<&str> = self.headers.iter().map(String::as_str).collect();
+        for pattern in rule.values("header") {
+            let cost = missing.len().saturating_mul(pattern.len() + COMPARISON);
+            let Some(left) = effort.checked_sub(cost) else {
+                return false;
+            };
+            *effort = left;
+            missing.retain(|name| !fits(pattern, name, str::eq_ignore_ascii_case));
+            if missing.is_empty() {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -210,6 +249,46 @@ mod tests {
         check("http://\u{e4}", "GET", "", None);
         check("http://b", "PUT", "x-\u{e4}", None);
         check("http://b", "PUT", "x-a b", None);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_short_and_found_without_much_effort() {
+        let asks = |headers: &str| Asked::new("http://a", "GET".to_owned(), Some(headers));
+        let names = |count: usize| {
+            let names: Vec<_> = (0..count).map(|n| format!("x-{n}")).collect();
+            names.join(",")
+        };
+        let count = |headers: &str| asks(headers).map(|asked| asked.headers.len());
+        assert_eq!(count(&names(NAMES_MAX)), Some(NAMES_MAX));
+        assert_eq!(count(&names(NAMES_MAX + 1)), None);
+        assert_eq!(count("x-a, X-A,x-a"), Some(1));
+        assert_eq!(count(&"a,".repeat(NAMES_MAX + 1)), None);
+        assert_eq!(count(&"a".repeat(REPEATED_LEN_MAX)), Some(1));
+        assert_eq!(count(&"a".repeat(REPEATED_LEN_MAX + 1)), None);
+        let origin = "o".repeat(REPEATED_LEN_MAX + 1);
+        assert!(Asked::new(&origin, "GET".to_owned(), None).is_none());
+
+        let rules = |patterns: usize, last: &str| {
+            let mut writer = Writer::new();
+            writer.rule(&["GET"]);
+            writer.value("origin", "*");
+            for _ in 0..patterns {
+                writer.value("header", "y");
+            }
+            writer.value("header", last);
+            writer.finish()
+        };
+        let is_granted = |document: &str, headers: &str| {
+            let asked = asks(headers).unwrap();
+            asked.granted(document.as_bytes()).is_some()
+        };
+        let worst = EFFORT_MAX / (NAMES_MAX * (1 + COMPARISON));
+        assert!(is_granted(&rules(worst - 1, "*"), &names(NAMES_MAX)));
+        assert!(!is_granted(&rules(worst, "*"), &names(NAMES_MAX)));
+        assert!(is_granted(&rules(worst, "*"), "x-a"));
+        assert!(is_granted(&rules(1900, "*"), &names(10)));
+        // What was found is not looked for again.
+        assert!(is_granted(&rules(worst, "x-b"), "y,x-b"));
     }
 
     #[test]

@@ -12,6 +12,10 @@ const LEN_MAX: usize = 64_000;
 const BODY_LEN_MAX: usize = 64 << 10;
 const RULES_MAX: usize = 100;
 const ID_CHARS_MAX: usize = 255;
+/// The names of the headers that a rule exposes: they are one header of an answer.
+const EXPOSED_LEN_MAX: usize = 8 << 10;
+/// Of what is wrong, in the message that says so.
+const QUOTED_CHARS_MAX: usize = 100;
 
 const BEGIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                      <CORSConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
@@ -92,7 +96,8 @@ fn rule(reader: &mut Reader<'_>, writer: &mut Writer) -> Result<(), Refused> {
                 let mut known = METHODS.iter();
                 let Some(method) = known.find(|known| **known == text) else {
                     return Err(invalid(format!(
-                        "Found unsupported HTTP method in CORS config. Unsupported method is {text}"
+                        "Found unsupported HTTP method in CORS config. Unsupported method is {}",
+                        quoted(&text)
                     )));
                 };
                 methods.push(*method);
@@ -108,12 +113,14 @@ fn rule(reader: &mut Reader<'_>, writer: &mut Writer) -> Result<(), Refused> {
             }
             "ExposeHeader" if text.contains('*') => {
                 return Err(invalid(format!(
-                    "ExposeHeader \"{text}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
+                    "ExposeHeader \"{}\" contains wildcard. We currently do not support wildcard for ExposeHeader.",
+                    quoted(&text)
                 )));
             }
             "ExposeHeader" if !is_token(&text) => {
                 return Err(invalid(format!(
-                    "ExposeHeader \"{text}\" is not the name of a header."
+                    "ExposeHeader \"{}\" is not the name of a header.",
+                    quoted(&text)
                 )));
             }
             "ExposeHeader" => "expose",
@@ -133,6 +140,12 @@ fn rule(reader: &mut Reader<'_>, writer: &mut Writer) -> Result<(), Refused> {
     if methods.is_empty() || !values.iter().any(|(kind, _)| *kind == "origin") {
         return Err(Refused::Malformed);
     }
+    let exposed = values.iter().filter(|(kind, _)| *kind == "expose");
+    if exposed.map(|(_, name)| name.len()).sum::<usize>() > EXPOSED_LEN_MAX {
+        return Err(invalid(format!(
+            "The names of the headers that a CORS rule exposes should not be longer than {EXPOSED_LEN_MAX} bytes together."
+        )));
+    }
     writer.rule(&methods);
     for (kind, value) in values {
         writer.value(kind, &value);
@@ -140,11 +153,17 @@ fn rule(reader: &mut Reader<'_>, writer: &mut Writer) -> Result<(), Refused> {
     Ok(())
 }
 
+/// The beginning of a text: a message has to fit into an answer, too.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED_CHARS_MAX).collect()
+}
+
 fn check_stars(element: &str, text: &str) -> Result<(), Refused> {
     match text.matches('*').count() {
         0 | 1 => Ok(()),
         _ => Err(invalid(format!(
-            "{element} \"{text}\" can not have more than one wildcard."
+            "{element} \"{}\" can not have more than one wildcard.",
+            quoted(text)
         ))),
     }
 }
@@ -255,6 +274,35 @@ mod tests {
         check(&quotes, Err(("MaxMessageLengthExceeded", "")));
         let padded = [&with(LEN_MAX), " ".repeat(BODY_LEN_MAX).as_str()].concat();
         check(&padded, Err(("MaxMessageLengthExceeded", "")));
+    }
+
+    #[test]
+    fn what_an_answer_repeats_is_short() {
+        let rule = |values: &str| {
+            let needed = "<AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>";
+            format!("<CORSRule>{needed}{values}</CORSRule>")
+        };
+        let exposed = |len: usize| {
+            let name = |len: usize| format!("<ExposeHeader>{}</ExposeHeader>", "e".repeat(len));
+            rule(&(name(len - 1000) + &name(1000)))
+        };
+        check(&exposed(EXPOSED_LEN_MAX), Ok(()));
+        check(
+            &exposed(EXPOSED_LEN_MAX + 1),
+            Err(("InvalidRequest", "8192 bytes")),
+        );
+        check(&exposed(EXPOSED_LEN_MAX).repeat(2), Ok(()));
+        for (name, text) in [
+            ("AllowedMethod", "M".repeat(60_000)),
+            ("ExposeHeader", "\"".repeat(10_000)),
+            ("ExposeHeader", "*".repeat(60_000)),
+            ("AllowedHeader", "*".repeat(60_000)),
+        ] {
+            let whole = configuration(&rule(&format!("<{name}>{text}</{name}>")));
+            let denial = read(whole.as_bytes()).unwrap_err();
+            assert_eq!(denial.code, "InvalidRequest");
+            assert!(denial.message.len() < 300, "{denial:?}");
+        }
     }
 
     #[test]

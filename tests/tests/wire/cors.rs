@@ -310,3 +310,51 @@ fn what_no_browser_asks_across_origins_is_left_alone() {
     untouched(Request::get(&bucket));
     untouched(Request::get(&plain).header("origin", APP));
 }
+
+#[test]
+fn the_worst_of_rules_and_preflights_cost_the_plugin_nothing_but_a_refusal() {
+    let server = Server::shared();
+    let bucket = server.bucket("cors-worst");
+    let rule = |values: &str| {
+        let needed = "<AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>";
+        format!("<CORSConfiguration><CORSRule>{needed}{values}</CORSRule></CORSConfiguration>")
+    };
+    let asking = |names: &[String]| {
+        let request = preflight(&bucket, APP, "GET");
+        request.header("access-control-request-headers", &names.join(","))
+    };
+    // Each pattern is almost the name that is asked for.
+    let near = |len: usize| format!("<AllowedHeader>{}*b</AllowedHeader>", "a".repeat(len));
+    for (len, patterns) in [(0, 1800), (30, 900), (500, 110), (60_000, 1)] {
+        put(server, &bucket, &rule(&near(len).repeat(patterns))).expect(200);
+        let names = |count: usize| -> Vec<String> {
+            let name = |n| format!("{}{n}", "a".repeat(len.min(75)));
+            (100..100 + count).map(name).collect()
+        };
+        for count in [1, 100, 101, 200] {
+            let reply = server.send(&asking(&names(count)));
+            reply.refused(403, "AccessForbidden");
+        }
+        let many = vec!["a".to_owned(); 10_000];
+        let reply = server.send(&asking(&many));
+        reply.refused(403, "AccessForbidden");
+    }
+
+    // Whatever is repeated fits into the answer.
+    let exposed = |len: usize| format!("<ExposeHeader>{}</ExposeHeader>", "e".repeat(len));
+    let anything = "<AllowedHeader>*</AllowedHeader>";
+    let refused = put(server, &bucket, &rule(&exposed(60_000)));
+    refused.refused(400, "InvalidRequest");
+    put(server, &bucket, &rule(&(exposed(8192) + anything))).expect(200);
+    let names: Vec<_> = (100..200)
+        .map(|n| "n".repeat(78) + &n.to_string())
+        .collect();
+    let reply = server.send(&asking(&names)).expect(200);
+    let echoed = reply.header("access-control-allow-headers").unwrap();
+    assert_eq!(echoed.split(", ").count(), 100);
+    let long = asking(&["n".repeat(8193)]);
+    server.send(&long).refused(403, "AccessForbidden");
+    let method = format!("<AllowedMethod>{}</AllowedMethod>", "M".repeat(65_000));
+    let refused = put(server, &bucket, &rule(&method));
+    refused.refused(400, "InvalidRequest");
+}
