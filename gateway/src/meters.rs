@@ -97,7 +97,12 @@ const HELP: &[(&str, Kind, &str)] = &[
     (
         "sluice_plugin_metered_total",
         Counter,
-        "What a plugin counted, by a subject that it named; `other` is for those above their limit.",
+        "What a plugin counted, by a subject that it named.",
+    ),
+    (
+        "sluice_plugin_metered_others_total",
+        Counter,
+        "What a plugin counted of all subjects above their limit.",
     ),
     (
         "sluice_plugin_seconds",

@@ -292,7 +292,7 @@ pub mod metering {
 
     /// Adds `n` to what is counted of a subject, such as an account: a text of 1 to
     /// 128 bytes without control characters. A plugin has at most 1000 subjects; what
-    /// is counted of others is counted of `other`.
+    /// is counted of others is shown together, as `sluice_plugin_metered_others_total`.
     pub fn count(subject: &str, n: u64) {
         host::count(subject, n);
     }

@@ -100,9 +100,15 @@ impl Request {
         request::body()
     }
 
-    /// The tags that the request wants to give its object: `x-amz-tagging`.
+    /// The tags that the request wants to give its object: `x-amz-tagging`. A copy
+    /// has those of what it reads, unless its directive is to replace them.
     pub fn tags(&self) -> Tags {
-        Tags::parse(&self.header("x-amz-tagging").unwrap_or_default())
+        let directive = || self.header("x-amz-tagging-directive");
+        let said = match self.operation() {
+            Operation::CopyObject if directive().as_deref() != Some("REPLACE") => None,
+            _ => self.header("x-amz-tagging"),
+        };
+        Tags::parse(&said.unwrap_or_default())
     }
 }
 

@@ -7,9 +7,6 @@ use std::sync::{Mutex, PoisonError};
 /// How many subjects of one plugin are counted, each by itself.
 const SUBJECTS_MAX: usize = 1000;
 
-/// What the others are counted as, all together.
-const OTHER: &str = "other";
-
 /// The subjects of one plugin. They are never forgotten: nobody forgets what was
 /// shown of them, either.
 #[derive(Debug, Default)]
@@ -27,21 +24,27 @@ impl Meter {
     }
 
     pub(crate) fn count(&self, subject: &str, n: u64) {
-        let subject = self.admitted(subject).to_owned();
-        metrics::counter!("sluice_plugin_metered_total", "plugin" => self.plugin.clone(), "subject" => subject)
-            .increment(n);
+        let plugin = self.plugin.clone();
+        // No name for all the others could not also be that of a subject.
+        let counter = match self.admits(subject) {
+            true => {
+                metrics::counter!("sluice_plugin_metered_total", "plugin" => plugin, "subject" => subject.to_owned())
+            }
+            false => metrics::counter!("sluice_plugin_metered_others_total", "plugin" => plugin),
+        };
+        counter.increment(n);
     }
 
-    /// The subject, if it has a place among those that are counted.
-    fn admitted<'s>(&self, subject: &'s str) -> &'s str {
+    /// Whether the subject has a place among those that are counted by themselves.
+    fn admits(&self, subject: &str) -> bool {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         if !subjects.contains(subject) {
             if subjects.len() >= SUBJECTS_MAX {
-                return OTHER;
+                return false;
             }
             subjects.insert(subject.into());
         }
-        subject
+        true
     }
 }
 
@@ -54,9 +57,10 @@ mod tests {
         let meter = Meter::new("test");
         for number in 0..SUBJECTS_MAX {
             let subject = number.to_string();
-            assert_eq!(meter.admitted(&subject), subject);
+            assert!(meter.admits(&subject));
         }
-        assert_eq!(meter.admitted("late"), OTHER);
-        assert_eq!(meter.admitted("0"), "0");
+        assert!(!meter.admits("late"));
+        assert!(!meter.admits("other"));
+        assert!(meter.admits("0"));
     }
 }

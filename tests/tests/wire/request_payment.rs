@@ -72,6 +72,7 @@ fn the_owner_says_who_pays() {
     }
     let undigested = Request::put("/pay-life?requestPayment", document("Requester"));
     let mistaken = undigested.clone().header("content-md5", &md5("other"));
+    let undigested = undigested.header("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     let undigested = undigested.signed(&ROOT);
     server.send(&undigested).refused(400, "InvalidRequest");
     server
