@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
 use storage::Geometry;
@@ -155,8 +155,8 @@ pub(crate) fn read(root: &Path) -> io::Result<Found> {
 
 /// Makes the directories of a drive and writes its format for the first time.
 pub(crate) fn create(root: &Path, format: &Format) -> io::Result<File> {
-    std::fs::create_dir_all(root.join("log"))?;
-    std::fs::create_dir_all(root.join("bulk"))?;
+    create_private(&root.join("log"))?;
+    create_private(&root.join("bulk"))?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -170,6 +170,13 @@ pub(crate) fn create(root: &Path, format: &Format) -> io::Result<File> {
         sync_dir(parent)?;
     }
     Ok(file)
+}
+
+/// Makes a folder, and those above it that are missing, which nobody but this user
+/// can enter: whoever reads a drive reads every object.
+pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder)
 }
 
 /// Overwrites the older slot.
@@ -199,6 +206,19 @@ mod tests {
         match read(root).unwrap() {
             Found::Format { format, .. } => Some(format.generation),
             Found::Nothing | Found::Damaged | Found::Version(_) => None,
+        }
+    }
+
+    #[test]
+    fn nobody_else_reads_a_drive() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("drives").join("one");
+        let _ = create(&root, &format(1)).unwrap();
+        for folder in [&root, &root.join("log"), &root.join("bulk")] {
+            let mode = folder.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
         }
     }
 

@@ -17,6 +17,7 @@ use fjall::{
 };
 use storage::{Error, Result};
 
+use crate::format::create_private;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// A change of what the index keeps must change this, so that an old index is rebuilt.
@@ -150,7 +151,7 @@ impl Index {
     /// Opens the index of a deployment. What is missing, of another deployment,
     /// of another version or damaged is replaced by an empty one.
     pub(crate) fn open(path: &Path, deployment: u128) -> Result<(Self, Cursor)> {
-        std::fs::create_dir_all(path)?;
+        create_private(path)?;
         let distrust = path.join("rebuild");
         if distrust.exists() {
             tracing::warn!("the index failed in the last run; it is built anew from the logs");
