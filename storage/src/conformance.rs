@@ -24,7 +24,7 @@ use futures_util::{FutureExt, TryStreamExt};
 
 use crate::document::{Amendment, Documents};
 use crate::error::{Error, Result};
-use crate::list::{Entry, ListQuery, UploadMarker, UploadQuery};
+use crate::list::{BucketQuery, Entry, ListQuery, UploadMarker, UploadQuery};
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
     Bucket, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object, Part, Precondition,
@@ -36,7 +36,7 @@ use limits::{
     a_bucket_holds_as_much_as_it_may_and_no_more, a_bucket_remembers_how_it_was_made,
     a_geometry_is_one_that_the_drives_can_hold, buckets_of_every_geometry_keep_their_objects,
     of_many_writers_as_many_as_fit_are_accepted, the_buckets_of_all_owners_are_listed_in_pages,
-    what_is_shared_or_completed_moves_no_bytes,
+    what_cannot_fit_is_refused_before_it_comes, what_is_shared_or_completed_moves_no_bytes,
 };
 use versions::{
     a_bucket_that_kept_versions_never_forgets_that,
@@ -149,6 +149,7 @@ behaviours! {
     buckets_of_every_geometry_keep_their_objects,
     what_is_shared_or_completed_moves_no_bytes,
     a_bucket_holds_as_much_as_it_may_and_no_more,
+    what_cannot_fit_is_refused_before_it_comes,
     of_many_writers_as_many_as_fit_are_accepted,
     the_buckets_of_all_owners_are_listed_in_pages,
     a_random_history_agrees_with_the_model,
@@ -431,9 +432,18 @@ async fn buckets_are_listed_by_owner_and_name_in_pages(t: Tester) -> Result<()> 
         ..new_bucket("b-1")
     };
     t.0.create_bucket(other).await?;
-    let cases: [(_, Option<&str>, usize, &[&str], bool); 8] = [
+    type Case<'a> = (
+        &'a str,
+        &'a str,
+        Option<&'a str>,
+        usize,
+        &'a [&'a str],
+        bool,
+    );
+    let cases: [Case<'_>; 14] = [
         (
             OWNER,
+            "",
             None,
             10,
             &["a-b", "a.b", "abc", "b-10", "b-2", "zzz"],
@@ -441,25 +451,38 @@ async fn buckets_are_listed_by_owner_and_name_in_pages(t: Tester) -> Result<()> 
         ),
         (
             OWNER,
+            "",
             None,
             6,
             &["a-b", "a.b", "abc", "b-10", "b-2", "zzz"],
             false,
         ),
-        (OWNER, None, 2, &["a-b", "a.b"], true),
-        (OWNER, Some("a.b"), 2, &["abc", "b-10"], true),
-        (OWNER, Some("b"), 9, &["b-10", "b-2", "zzz"], false),
-        (OWNER, Some("zzz"), 9, &[], false),
-        ("another", None, 1, &["b-1"], false),
-        ("nobody", None, 1, &[], false),
+        (OWNER, "", None, 2, &["a-b", "a.b"], true),
+        (OWNER, "", Some("a.b"), 2, &["abc", "b-10"], true),
+        (OWNER, "", Some("b"), 9, &["b-10", "b-2", "zzz"], false),
+        (OWNER, "", Some("zzz"), 9, &[], false),
+        ("another", "", None, 1, &["b-1"], false),
+        ("nobody", "", None, 1, &[], false),
+        (OWNER, "a", None, 10, &["a-b", "a.b", "abc"], false),
+        (OWNER, "b-", None, 1, &["b-10"], true),
+        (OWNER, "b-", Some("b-10"), 1, &["b-2"], false),
+        (OWNER, "b-", Some("a"), 2, &["b-10", "b-2"], false),
+        (OWNER, "b-", Some("c"), 2, &[], false),
+        (OWNER, "zzzz", None, 1, &[], false),
     ];
-    for (owner, after, limit, names, truncated) in cases {
-        let page = t.0.list_buckets(owner, after, limit).await?;
+    for (owner, prefix, after, limit, names, truncated) in cases {
+        let query = BucketQuery {
+            owner: owner.to_owned(),
+            prefix: prefix.to_owned(),
+            after: after.map(str::to_owned),
+            limit,
+        };
+        let page = t.0.list_buckets(&query).await?;
         let listed: Vec<_> = page.entries.iter().map(|b| b.name.as_str()).collect();
         assert_eq!(
             (listed.as_slice(), page.truncated),
             (names, truncated),
-            "{limit} of {owner} after {after:?}"
+            "{query:?}"
         );
     }
     Ok(())
@@ -509,7 +532,12 @@ async fn documents_of_a_bucket_are_amended_together(t: Tester) -> Result<()> {
         let amended = t.0.amend_bucket(&bucket, amendment(changes)).await?;
         assert_eq!(amended.documents, documents(expected), "after {changes:?}");
         assert_eq!(t.0.bucket(&bucket.name).await?, amended);
-        let listed = t.0.list_buckets(OWNER, None, 10).await?.entries;
+        let query = BucketQuery {
+            owner: OWNER.to_owned(),
+            limit: 10,
+            ..BucketQuery::default()
+        };
+        let listed = t.0.list_buckets(&query).await?.entries;
         assert_eq!(listed, [amended]);
     }
     Ok(())

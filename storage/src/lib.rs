@@ -10,6 +10,7 @@ mod error;
 mod list;
 mod name;
 mod record;
+mod room;
 mod store;
 
 pub mod conformance;
@@ -18,14 +19,15 @@ pub mod memory;
 pub use document::{Amendment, Documents};
 pub use error::{Error, Result};
 pub use list::{
-    Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery, VersionEntry,
-    VersionMarker, VersionQuery,
+    BucketQuery, Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery,
+    VersionEntry, VersionMarker, VersionQuery,
 };
 pub use name::{BucketName, NameError, ObjectKey, PartNumber, UploadId, VersionId};
 pub use record::{
     Bucket, Geometry, Marker, Metadata, NewBucket, NewObject, NewPlacement, NewUpload, Object,
     Part, Placement, Precondition, Timestamp, Upload, UploadedPart, Usage, Versioning,
 };
+pub use room::{Promised, Room, Target};
 pub use store::{
     ByteStream, Deleted, DriveState, DriveStatus, Locator, Sink, Staged, Store, Traffic,
 };

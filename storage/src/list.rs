@@ -17,6 +17,16 @@ use std::sync::Arc;
 use crate::name::{ObjectKey, UploadId, VersionId};
 use crate::record::{Marker, Object, Timestamp, Upload};
 
+/// Which buckets of one owner to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketQuery {
+    pub owner: String,
+    pub prefix: String,
+    /// Only what comes after this text.
+    pub after: Option<String>,
+    pub limit: usize,
+}
+
 /// Which part of a bucket's keys to list. Keys are ordered by their UTF-8 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListQuery {

@@ -13,14 +13,15 @@ use futures_util::stream;
 use crate::document::Amendment;
 use crate::error::{Error, Result};
 use crate::list::{
-    Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery, VersionEntry,
-    VersionMarker, VersionQuery,
+    BucketQuery, Delimited, Entry, ListQuery, Listed, Page, UploadMarker, UploadQuery,
+    VersionEntry, VersionMarker, VersionQuery,
 };
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
     Bucket, Geometry, Marker, NewBucket, NewObject, NewUpload, Object, Part, Placement,
     Precondition, Timestamp, Upload, UploadedPart, Usage, Versioning,
 };
+use crate::room::{Promised, Room, Target};
 use crate::store::{ByteStream, Deleted, DriveStatus, Locator, Sink, Staged, Store, Traffic};
 
 /// The model has no drives; it speaks of geometries as if it had these.
@@ -31,6 +32,7 @@ const DRIVES: usize = 6;
 pub struct Memory {
     state: Mutex<State>,
     moved: Arc<Moved>,
+    promised: Arc<Promised>,
 }
 
 #[derive(Debug, Default)]
@@ -344,20 +346,17 @@ impl Store for Memory {
         Ok(contents.bucket.clone())
     }
 
-    async fn list_buckets(
-        &self,
-        owner: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Arc<Bucket>>> {
+    async fn list_buckets(&self, query: &BucketQuery) -> Result<Page<Arc<Bucket>>> {
         let state = self.state();
+        let after = query.after.as_deref();
         let buckets = state
             .buckets
             .values()
             .map(|contents| contents.bucket.clone())
-            .filter(|bucket| bucket.owner == owner)
+            .filter(|bucket| bucket.owner == query.owner)
+            .filter(|bucket| bucket.name.as_str().starts_with(&query.prefix))
             .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
-        Ok(plain_page(buckets, limit))
+        Ok(plain_page(buckets, query.limit))
     }
 
     async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>> {
@@ -485,6 +484,20 @@ impl Store for Memory {
             passed_over,
             query.limit,
         ))
+    }
+
+    async fn reserve(&self, bucket: &Bucket, target: Target<'_>, length: u64) -> Result<Room> {
+        let mut state = self.state();
+        let contents = state.contents(bucket)?;
+        let going = match target {
+            Target::Object(key) => contents.replaced(key),
+            Target::Part(key, id, number) => {
+                let replaced = contents.upload(key, id)?.parts.get(&number);
+                replaced.map_or(0, |(_, bytes)| bytes.len() as u64)
+            }
+        };
+        let used = contents.usage().bytes;
+        self.promised.reserve(&contents.bucket, used, length, going)
     }
 
     async fn stage(&self, bucket: &Bucket, _length: Option<u64>) -> Result<Box<dyn Sink>> {

@@ -1,6 +1,7 @@
 //! Names that have been checked: a value of one of these types is valid, and
 //! parsing is the only way to get one.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -27,6 +28,13 @@ pub enum NameError {
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketName(Arc<str>);
+
+/// Names are found, and ordered, by their text.
+impl Borrow<str> for BucketName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl BucketName {
     pub fn parse(name: &str) -> Result<Self, NameError> {

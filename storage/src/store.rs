@@ -12,12 +12,15 @@ use futures_core::Stream;
 
 use crate::document::Amendment;
 use crate::error::Result;
-use crate::list::{Delimited, ListQuery, Page, UploadQuery, VersionEntry, VersionQuery};
+use crate::list::{
+    BucketQuery, Delimited, ListQuery, Page, UploadQuery, VersionEntry, VersionQuery,
+};
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
     Bucket, NewBucket, NewObject, NewUpload, Object, Precondition, Upload, UploadedPart, Usage,
     Versioning,
 };
+use crate::room::{Room, Target};
 
 /// The bytes of an object, verified. An error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -39,13 +42,8 @@ pub trait Store: Send + Sync + 'static {
     async fn create_bucket(&self, bucket: NewBucket) -> Result<Arc<Bucket>>;
     /// Cheap: answered from memory.
     async fn bucket(&self, name: &BucketName) -> Result<Arc<Bucket>>;
-    /// The buckets of one owner, by name, after the name `after`.
-    async fn list_buckets(
-        &self,
-        owner: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Arc<Bucket>>>;
+    /// The buckets of one owner, by name.
+    async fn list_buckets(&self, query: &BucketQuery) -> Result<Page<Arc<Bucket>>>;
     /// The buckets of all owners, by name, after the name `after`: for work that
     /// goes on behind the requests.
     async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>>;
@@ -80,6 +78,10 @@ pub trait Store: Send + Sync + 'static {
         query: &VersionQuery,
     ) -> Result<Delimited<VersionEntry>>;
 
+    /// Keeps room in a bucket for as long as the answer is kept, which is until
+    /// the bytes are put: what does not fit besides all that others keep room for
+    /// is refused with [`crate::Error::QuotaExceeded`] before it comes.
+    async fn reserve(&self, bucket: &Bucket, target: Target<'_>, length: u64) -> Result<Room>;
     /// Opens a place for bytes that do not belong to any object yet. `length` is
     /// how many will come, where it is known.
     async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>>;

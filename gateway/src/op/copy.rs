@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use s3::checksum::{ChecksumType, Hasher};
 use s3::conditional::Outcome;
 use s3::{Algorithm, Code, Conditions, Payload};
-use storage::{Bucket, Metadata, Object, Staged, Store};
+use storage::{Bucket, Metadata, Object, Staged, Store, Target};
 
 use super::answer::CHECKSUM_TYPE;
 use crate::error::Result;
@@ -49,9 +49,12 @@ pub(super) async fn transfer(
     source: &Object,
     range: Range<u64>,
     target: &Bucket,
+    place: Target<'_>,
     algorithm: Option<Algorithm>,
 ) -> Result<Copied> {
-    let mut sink = store.stage(target, Some(range.end - range.start)).await?;
+    let length = range.end - range.start;
+    let _room = store.reserve(target, place, length).await?;
+    let mut sink = store.stage(target, Some(length)).await?;
     let mut md5 = Md5::new();
     let mut hasher = algorithm.map(Hasher::new);
     if !range.is_empty() {
@@ -150,7 +153,8 @@ mod tests {
         assert!(store.share(&object, &same).await.unwrap().is_some());
         assert!(store.share(&object, &other).await.unwrap().is_none());
         let (range, algorithm) = (1000..body.len() as u64, Some(Algorithm::Crc32));
-        let copied = transfer(&store, &object, range, &other, algorithm);
+        let place = Target::Object(&object.key);
+        let copied = transfer(&store, &object, range, &other, place, algorithm);
         let copied = copied.await.unwrap();
         let expected = &body[1000..];
         assert_eq!(copied.etag, s3::encode::hex(&Md5::digest(expected)));

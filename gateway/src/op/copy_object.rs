@@ -2,7 +2,7 @@
 
 use s3::metadata::{REDIRECT, is_internal};
 use s3::{Code, Head};
-use storage::{Metadata, NewObject, Object, Store};
+use storage::{Metadata, NewObject, Object, Store, Target};
 
 use super::answer::{is_checksum, set_source_version, set_written_version};
 use super::copy;
@@ -43,7 +43,8 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
             None => (staged, None),
         },
         None => {
-            let copied = copy::transfer(store, source, 0..source.size, bucket, algorithm).await?;
+            let (all, place) = (0..source.size, Target::Object(request.key()?));
+            let copied = copy::transfer(store, source, all, bucket, place, algorithm).await?;
             (copied.staged, copied.checksum)
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, StatusCode};
 use s3::checksum::ChecksumType;
 use s3::{Algorithm, Digests};
-use storage::{Metadata, NewObject, Object, Store};
+use storage::{Metadata, NewObject, Object, Store, Target};
 
 use super::answer::{CHECKSUM_TYPE, set, set_etag, set_written_version};
 use crate::body::RequestBody;
@@ -37,6 +37,8 @@ pub(super) async fn store_content(
     let precondition = s3::conditional::write_precondition(&request.head.headers)?;
     let (bucket, key) = (request.bucket()?, request.key()?);
 
+    let length = payload.length.unwrap_or_default();
+    let room = store.reserve(bucket, Target::Object(key), length).await?;
     let sink = store.stage(bucket, payload.length).await?;
     let (staged, digests) = body
         .stage(&payload, request.stream_key.clone(), sink)
@@ -51,6 +53,8 @@ pub(super) async fn store_content(
         metadata,
         documents: request.object_documents(),
     };
+    // From here on the bytes are counted where they are put.
+    drop(room);
     let stored = store.put(bucket, object, staged, precondition).await?;
     Ok((stored, digests))
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use s3::Payload;
 use s3::listing::upload_id;
-use storage::{Metadata, Store, Timestamp, UploadedPart};
+use storage::{Metadata, Store, Target, Timestamp, UploadedPart};
 
 use super::answer::set_etag;
 use super::put_object::{echo_checksum, remember_checksum};
@@ -25,6 +25,9 @@ pub(crate) async fn run(
     let kept = UploadChecksum::recall(&mut upload.metadata);
     let payload = Payload::of_part(&request.head, kept.map(|kept| kept.algorithm))?;
 
+    let length = payload.length.unwrap_or_default();
+    let place = Target::Part(key, id, number);
+    let room = store.reserve(bucket, place, length).await?;
     let sink = store.stage(bucket, payload.length).await?;
     let (staged, digests) = body
         .stage(&payload, request.stream_key.clone(), sink)
@@ -42,6 +45,8 @@ pub(crate) async fn run(
         metadata,
     };
     let etag = part.etag.clone();
+    // From here on the bytes are counted where they are put.
+    drop(room);
     store.put_part(bucket, key, id, part, staged).await?;
 
     let mut reply = Reply::empty(StatusCode::OK);

@@ -1,7 +1,7 @@
 //! UploadPartCopy: a part whose bytes come from an object, or from a range of one.
 
 use s3::listing::upload_id;
-use storage::{Metadata, Object, Store, Timestamp, UploadedPart};
+use storage::{Metadata, Object, Store, Target, Timestamp, UploadedPart};
 
 use super::answer::set_source_version;
 use super::copy::{self, Copied};
@@ -39,7 +39,10 @@ pub(crate) async fn run(request: &Cleared, store: &dyn Store) -> Result<Reply> {
                 None => copy::digest(store, source, kept).await?,
             }),
         },
-        None => copy::transfer(store, source, range, bucket, Some(kept)).await?,
+        None => {
+            let place = Target::Part(key, id, number);
+            copy::transfer(store, source, range, bucket, place, Some(kept)).await?
+        }
     };
     let mut metadata = Metadata::new();
     remember_checksum(&mut metadata, copied.checksum.as_ref());

@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use storage::{
-    Amendment, Bucket, BucketName, ByteStream, Deleted, Delimited, DriveStatus, Error, ListQuery,
-    NewBucket, NewObject, NewUpload, Object, ObjectKey, Page, PartNumber, Precondition, Result,
-    Sink, Staged, Store, Traffic, Upload, UploadId, UploadQuery, UploadedPart, Usage, VersionEntry,
-    VersionId, VersionQuery, Versioning,
+    Amendment, Bucket, BucketName, BucketQuery, ByteStream, Deleted, Delimited, DriveStatus, Error,
+    ListQuery, NewBucket, NewObject, NewUpload, Object, ObjectKey, Page, PartNumber, Precondition,
+    Promised, Result, Room, Sink, Staged, Store, Target, Traffic, Upload, UploadId, UploadQuery,
+    UploadedPart, Usage, VersionEntry, VersionId, VersionQuery, Versioning,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,10 +30,13 @@ use crate::lookup;
 use crate::open::{self, Drives, OpenError, Options};
 use crate::random;
 use crate::read;
-use crate::record::{decode_bucket, decode_tally, decode_upload, location_of};
+use crate::record::{
+    decode_bucket, decode_part, decode_tally, decode_upload, decode_version, location_of,
+};
 use crate::replay::{self, Replayed};
 use crate::set::Set;
 use crate::sink::{Data, EngineSink, Token};
+use crate::wire::Malformed;
 
 /// An erasure-coded store on the drives of this machine.
 pub struct Engine {
@@ -46,6 +49,7 @@ pub struct Engine {
     index: Arc<Index>,
     buckets: Arc<Buckets>,
     allocator: Arc<Allocator>,
+    promised: Arc<Promised>,
 }
 
 impl fmt::Debug for Engine {
@@ -149,6 +153,7 @@ impl Engine {
             index,
             buckets,
             allocator,
+            promised: Arc::default(),
         })
     }
 
@@ -186,17 +191,24 @@ impl Engine {
         buckets.get(name).cloned().ok_or(Error::BucketMissing)
     }
 
+    /// The buckets whose names begin with a prefix, after another name.
     fn page_of_buckets(
         &self,
+        prefix: &str,
         after: Option<&str>,
         limit: usize,
         wanted: impl Fn(&Bucket) -> bool,
     ) -> Page<Arc<Bucket>> {
+        let first = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(prefix),
+        };
         let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = buckets
-            .values()
-            .filter(|bucket| wanted(bucket))
-            .filter(|bucket| after.is_none_or(|after| bucket.name.as_str() > after));
+            .range::<str, _>((first, Bound::Unbounded))
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
+            .map(|(_, bucket)| bucket)
+            .filter(|bucket| wanted(bucket));
         let entries = wanted.by_ref().take(limit).cloned().collect();
         let truncated = limit > 0 && wanted.next().is_some();
         Page { entries, truncated }
@@ -251,7 +263,7 @@ fn last_extent(index: &Index, set: u16) -> Result<Option<Extent>> {
             length: crate::wire::Reader::new(&length).u64()?,
             stripes: 0,
         };
-        Ok::<_, crate::wire::Malformed>(named.then_some(extent))
+        Ok::<_, Malformed>(named.then_some(extent))
     };
     decode().map_err(damaged)
 }
@@ -289,17 +301,17 @@ impl Store for Engine {
         self.find_bucket(name)
     }
 
-    async fn list_buckets(
-        &self,
-        owner: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Arc<Bucket>>> {
-        Ok(self.page_of_buckets(after, limit, |bucket| bucket.owner == owner))
+    async fn list_buckets(&self, query: &BucketQuery) -> Result<Page<Arc<Bucket>>> {
+        let after = query.after.as_deref();
+        Ok(
+            self.page_of_buckets(&query.prefix, after, query.limit, |bucket| {
+                bucket.owner == query.owner
+            }),
+        )
     }
 
     async fn all_buckets(&self, after: Option<&str>, limit: usize) -> Result<Page<Arc<Bucket>>> {
-        Ok(self.page_of_buckets(after, limit, |_| true))
+        Ok(self.page_of_buckets("", after, limit, |_| true))
     }
 
     async fn delete_bucket(&self, bucket: &Bucket) -> Result<()> {
@@ -362,6 +374,40 @@ impl Store for Engine {
         let (bucket, query) = (bucket.name.clone(), query.clone());
         self.ask(move |index| list::versions(index, &bucket, &query))
             .await
+    }
+
+    async fn reserve(&self, bucket: &Bucket, target: Target<'_>, length: u64) -> Result<Room> {
+        let bucket = self.that_bucket(bucket)?;
+        if bucket.placement.quota.is_none() {
+            return self.promised.reserve(&bucket, 0, length, 0);
+        }
+        type Size = fn(&[u8]) -> Result<u64, Malformed>;
+        let replaced: Option<(Space, Vec<u8>, Size)> = match target {
+            Target::Object(_) if bucket.versioning == Versioning::Enabled => None,
+            Target::Object(key) => {
+                let null = keys::version(&bucket.name, key, VersionId::Null);
+                let size: Size = |version| Ok(decode_version(version)?.usage().bytes);
+                Some((Space::Versions, null, size))
+            }
+            Target::Part(key, id, number) => {
+                let part = keys::part(&bucket.name, key, id, number);
+                let size: Size = |part| Ok(decode_part(part)?.usage().bytes);
+                Some((Space::Parts, part, size))
+            }
+        };
+        let name = keys::bucket(&bucket.name);
+        let numbers = self.ask(move |index| {
+            let index = index.snapshot();
+            let tally = index.find(Space::Usage, &name, decode_tally)?;
+            let going = match replaced {
+                Some((space, row, size)) => index.find(space, &row, size)?,
+                None => None,
+            };
+            let used = tally.unwrap_or_default().usage.bytes;
+            Ok((used, going.unwrap_or_default()))
+        });
+        let (used, going) = numbers.await?;
+        self.promised.reserve(&bucket, used, length, going)
     }
 
     async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>> {

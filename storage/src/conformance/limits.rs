@@ -3,11 +3,12 @@
 
 use futures_util::future::join_all;
 
-use super::{Tester, bucket_name, new_bucket, new_object, new_upload, pattern};
+use super::{Tester, bucket_name, key, new_bucket, new_object, new_upload, part_number, pattern};
 use crate::error::{Error, Result};
 use crate::record::{
     Bucket, Geometry, NewBucket, NewPlacement, Object, Precondition, Usage, Versioning,
 };
+use crate::room::{Room, Target};
 
 impl Tester {
     async fn create_placed(&self, name: &str, placement: NewPlacement) -> Result<Bucket> {
@@ -255,8 +256,7 @@ pub(super) async fn a_bucket_holds_as_much_as_it_may_and_no_more(t: Tester) -> R
     assert_eq!(t.used(&bucket).await?, (1000, 4));
     refused(put(&bucket, "c", 1).await, "behind markers");
     let null = Some(crate::name::VersionId::Null);
-    t.0.delete(&bucket, &super::key("parts"), null, none())
-        .await?;
+    t.0.delete(&bucket, &key("parts"), null, none()).await?;
     assert_eq!(t.used(&bucket).await?, (500, 3));
     put(&bucket, "c", 500).await?;
     // Another bucket has its own count.
@@ -290,6 +290,43 @@ pub(super) async fn of_many_writers_as_many_as_fit_are_accepted(t: Tester) -> Re
         assert_eq!(t.used(&bucket).await?, (10 * size as u64, 10));
         assert_eq!(t.keys(&bucket).await?.len(), 10);
     }
+    Ok(())
+}
+
+pub(super) async fn what_cannot_fit_is_refused_before_it_comes(t: Tester) -> Result<()> {
+    let bucket = t.create_limited("bucket", 100).await?;
+    let (one, other) = (key("one"), key("other"));
+    let upload = t.0.create_upload(&bucket, new_upload("parts")).await?;
+    let part = |number| Target::Part(&upload.key, upload.id, part_number(number));
+    let is_full = |room: Result<Room>| matches!(room, Err(Error::QuotaExceeded { limit: 100 }));
+    let room = |place, length| t.0.reserve(&bucket, place, length);
+    assert!(is_full(room(Target::Object(&one), 101).await));
+    let first = room(Target::Object(&one), 60).await?;
+    assert!(is_full(room(part(1), 41).await));
+    let second = room(part(1), 40).await?;
+    assert!(is_full(room(Target::Object(&other), 1).await));
+    drop(second);
+    let third = room(Target::Object(&other), 40).await?;
+    drop((first, third));
+
+    // What is replaced makes room, where it is replaced.
+    t.put(&bucket, "one", &pattern(60, 1)).await?;
+    t.put_part(&bucket, &upload, 1, "one", &pattern(40, 1))
+        .await?;
+    drop(room(Target::Object(&one), 60).await?);
+    drop(room(part(1), 40).await?);
+    drop(room(Target::Object(&other), 0).await?);
+    for place in [Target::Object(&other), part(2)] {
+        assert!(is_full(room(place, 1).await));
+    }
+    assert!(is_full(room(Target::Object(&one), 61).await));
+    t.0.set_versioning(&bucket, Versioning::Enabled).await?;
+    assert!(is_full(room(Target::Object(&one), 1).await));
+    let unlimited = t.create("unlimited").await?;
+    drop(
+        t.0.reserve(&unlimited, Target::Object(&one), 5 << 40)
+            .await?,
+    );
     Ok(())
 }
 

@@ -284,6 +284,18 @@ fn a_bucket_is_what_its_template_says() {
     put("/special/half", &half).expect(200);
     put("/special/half", &half).refused(403, "QuotaExceeded");
     put("/special/small", b"small").expect(200);
+    // What cannot fit is refused before it is sent.
+    let large = Request::put("/special/large", "")
+        .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        .signed(&ROOT)
+        .with("content-length", "600000")
+        .header("expect", "100-continue");
+    let mut connection = server.connect();
+    connection.write(&large.head_bytes()).expect("sent");
+    connection
+        .reply("PUT", "a body that does not fit")
+        .expect("an answer")
+        .refused(403, "QuotaExceeded");
     put("/usual/half", &half).expect(200);
 }
 
