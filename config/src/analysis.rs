@@ -61,6 +61,8 @@ impl Config {
             );
         }
         self.unplaceable(&mut warnings);
+        self.unkept(&mut warnings);
+        self.unprovisioned(facts, &mut warnings);
         let of_buckets = self.chain.iter().any(Step::is_of_buckets);
         if of_buckets && self.enforced.is_empty() {
             let message = "the chain is another one for some buckets, and no plugin is enforced";
@@ -105,6 +107,63 @@ impl Config {
                 .filter_map(|(_, _, template)| template.get("name")?.as_str())
                 .collect(),
         )
+    }
+
+    fn is_builtin(&self, step: &Step, name: &str) -> bool {
+        let plugin = self.plugin(&step.plugin);
+        plugin.is_some_and(
+            |plugin| matches!(&plugin.source, PluginSource::Builtin(source) if source == name),
+        )
+    }
+
+    /// What templates give and the bundled plugins that would keep it are not
+    /// there to see: they are told of it only by a step before theirs.
+    fn unkept(&self, warnings: &mut Vec<Diagnostic>) {
+        let is_known = |plugin: &Plugin| matches!(plugin.source, PluginSource::Builtin(_));
+        for (step, number, template) in self.templates() {
+            for (key, keeper) in [("acl", "acl"), ("tags", "tagging")] {
+                let is_keeper = |one: &Step| self.is_builtin(one, keeper);
+                let given = match template.get(key) {
+                    Some(Json::Object(tags)) => !tags.is_empty(),
+                    Some(given) => given.is_string(),
+                    None => false,
+                };
+                let mut later = self
+                    .chain
+                    .iter()
+                    .skip_while(|one| !std::ptr::eq(*one, step));
+                let kept = later.any(is_keeper);
+                // Another plugin may keep it instead.
+                let by_another =
+                    !self.plugins.iter().all(is_known) && !self.chain.iter().any(is_keeper);
+                if !given || kept || by_another {
+                    continue;
+                }
+                let place = step.settings_place_of(&format!("/templates/{number}/{key}"));
+                let message = format!("no later step keeps the `{key}` of this template");
+                let help = format!("use `builtin:{keeper}` after this step");
+                warnings.push(place.complain(message, &help));
+            }
+        }
+    }
+
+    /// Only `builtin:provisioning` lets anybody make a bucket, of those that are
+    /// bundled.
+    fn unprovisioned(&self, facts: &BTreeMap<&str, PluginFacts>, warnings: &mut Vec<Diagnostic>) {
+        let may_allow = |step: &Step| {
+            self.plugin(&step.plugin)
+                .is_some_and(|plugin| match &plugin.source {
+                    PluginSource::Builtin(name) => name == "provisioning",
+                    PluginSource::File(_) => facts
+                        .get(step.plugin.as_str())
+                        .is_none_or(|facts| facts.guards),
+                })
+        };
+        if !self.chain.iter().any(may_allow) {
+            let message = "nobody can make a bucket: no step allows it to anybody";
+            let help = "use `builtin:provisioning`";
+            warnings.push(self.parts.place("chain").complain(message, help));
+        }
     }
 
     /// Templates by which no bucket can be made.

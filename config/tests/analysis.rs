@@ -26,7 +26,15 @@ fn facts() -> BTreeMap<&'static str, PluginFacts> {
     ])
 }
 
+/// Whether anybody can make buckets is left out: most chains here are about other things.
 fn warnings(plugins: &str, rest: &str) -> Vec<String> {
+    let found = all_warnings(plugins, rest).into_iter();
+    found
+        .filter(|found| !found.contains("can make a bucket"))
+        .collect()
+}
+
+fn all_warnings(plugins: &str, rest: &str) -> Vec<String> {
     let text = format!(
         "version: 1
 storage: {{sets: [{{drives: [a, b], data_shards: 1, parity_shards: 1}}]}}
@@ -269,6 +277,67 @@ fn a_template_that_the_drives_cannot_hold_is_found() {
             "{place}: 1 parity shards are more than 0 data shards"
         )]
     );
+}
+
+#[test]
+fn what_a_template_gives_and_no_later_step_keeps_is_found() {
+    let with = |before: &str, after: &str| {
+        let plugins = "p: {source: builtin:provisioning}, acl: {source: builtin:acl}, tagging: {source: builtin:tagging}";
+        let rest = format!(
+            "chain: [{before} {{use: p, settings: {{templates: [{{name: a, tags: {{}}}}, {{name: b, acl: private, tags: {{a: b}}}}]}}}}{after}]"
+        );
+        let found = warnings(plugins, &rest).into_iter();
+        found
+            .filter(|found| found.contains("keeps"))
+            .collect::<Vec<_>>()
+    };
+    let lost = |key: &str| {
+        format!(
+            "chain[PLACE].settings.templates[1].{key}: no later step keeps the `{key}` of this template"
+        )
+    };
+    assert!(with("", ", {use: acl}, {use: tagging}").is_empty());
+    let place = |key: &str, place: &str| lost(key).replace("PLACE", place);
+    assert_eq!(with("{use: acl},", ", {use: tagging}"), [place("acl", "1")]);
+    assert_eq!(
+        with("{use: tagging},", ", {use: acl}"),
+        [place("tags", "1")]
+    );
+    assert_eq!(with("", ", {use: acl}"), [place("tags", "0")]);
+}
+
+#[test]
+fn a_chain_by_which_nobody_can_make_a_bucket_is_found() {
+    let found = |plugin: &str| {
+        let plugins = format!("auth: {{source: builtin:auth}}, uploads: {plugin}");
+        let found = all_warnings(&plugins, "chain: [{use: auth}, {use: uploads}]");
+        found
+            .iter()
+            .any(|found| found == "chain: nobody can make a bucket: no step allows it to anybody")
+    };
+    assert!(found("{source: builtin:acl}"));
+    assert!(!found("{source: builtin:provisioning}"));
+    // What decides may allow it.
+    assert!(!found("{source: 'file:a.wasm'}"));
+}
+
+#[test]
+fn every_example_lets_somebody_make_buckets_that_are_what_their_templates_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let found = Config::load(&path).unwrap().analyse(&BTreeMap::new());
+        let bad = |message: &str| {
+            message.contains("bucket can")
+                || message.contains("keeps")
+                || message.contains("can make")
+        };
+        assert!(
+            !found.iter().any(|found| bad(&found.message)),
+            "{}: {found:?}",
+            path.display()
+        );
+    }
 }
 
 #[test]
