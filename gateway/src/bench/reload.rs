@@ -58,7 +58,7 @@ plugins:
         // A custom section that nobody reads: other code, which does the same.
         component.extend([0, 2, 1, index]);
         fs::write(folder.join(format!("{name}-{index}.wasm")), component)?;
-        let grants = "[identity, clock, documents, directory, placement]";
+        let grants = "[identity, clock, documents, directory, placement, metering]";
         text.push_str(&format!(
             "  {name}-{index}: {{source: 'file:{name}-{index}.wasm', grants: {grants}}}\n"
         ));
