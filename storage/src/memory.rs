@@ -512,7 +512,7 @@ impl Store for Memory {
         let geometry = self.state().contents(target)?.bucket.placement.geometry;
         let place = place_of(object);
         let same = place.geometry == geometry;
-        Ok(same.then(|| Staged::new(object.size, place.data.clone())))
+        Ok(same.then(|| Staged::shared(object, place.data.clone())))
     }
 
     async fn put(
@@ -528,7 +528,8 @@ impl Store for Memory {
         contents.check(&object.key, None, &precondition)?;
         let replaced = contents.replaced(&object.key);
         contents.check_quota(data.length, replaced)?;
-        Ok(contents.insert(id, object, None, Vec::new(), data.into_token()))
+        let parts = data.parts.clone();
+        Ok(contents.insert(id, object, None, parts, data.into_token()))
     }
 
     async fn delete(

@@ -17,8 +17,8 @@ use crate::list::{
 };
 use crate::name::{BucketName, ObjectKey, PartNumber, UploadId, VersionId};
 use crate::record::{
-    Bucket, NewBucket, NewObject, NewUpload, Object, Precondition, Upload, UploadedPart, Usage,
-    Versioning,
+    Bucket, NewBucket, NewObject, NewUpload, Object, Part, Precondition, Upload, UploadedPart,
+    Usage, Versioning,
 };
 use crate::room::{Room, Target};
 
@@ -87,7 +87,7 @@ pub trait Store: Send + Sync + 'static {
     async fn stage(&self, bucket: &Bucket, length: Option<u64>) -> Result<Box<dyn Sink>>;
     /// Stages the bytes of an object of this store without moving them, or says
     /// with `None` that they must be read and written anew, as where the target
-    /// has another geometry.
+    /// has another geometry. What is made of them is made of the same parts.
     async fn share(&self, object: &Object, target: &Bucket) -> Result<Option<Staged>>;
     /// Makes staged bytes the current version of a key: a version with a new id
     /// where versioning is enabled; otherwise the null version, which replaces
@@ -191,6 +191,8 @@ pub trait Sink: Send {
 #[must_use = "staged bytes stay invisible until they are put"]
 pub struct Staged {
     pub length: u64,
+    /// The parts of the object that the bytes are shared with.
+    pub parts: Vec<Part>,
     token: Box<dyn Any + Send>,
 }
 
@@ -198,7 +200,16 @@ impl Staged {
     pub fn new<T: Any + Send>(length: u64, token: T) -> Self {
         Self {
             length,
+            parts: Vec::new(),
             token: Box::new(token),
+        }
+    }
+
+    /// All bytes of an object: what is made of them has its parts.
+    pub fn shared<T: Any + Send>(object: &Object, token: T) -> Self {
+        Self {
+            parts: object.parts.clone(),
+            ..Self::new(object.size, token)
         }
     }
 

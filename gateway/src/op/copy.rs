@@ -81,6 +81,14 @@ pub(super) fn is_known(algorithm: Algorithm, metadata: &Metadata) -> bool {
     metadata.contains_key(algorithm.header()) && kind == Some(ChecksumType::FullObject.name())
 }
 
+/// Which checksum is remembered, if it is made from those of parts.
+pub(super) fn of_parts(metadata: &Metadata) -> Option<Algorithm> {
+    let kind = metadata.get(CHECKSUM_TYPE).map(String::as_str);
+    let mut all = Algorithm::ALL.iter().copied();
+    all.find(|algorithm| metadata.contains_key(algorithm.header()))
+        .filter(|_| kind == Some(ChecksumType::Composite.name()))
+}
+
 /// The checksum of an object that none is known of: its bytes are read, and not
 /// written.
 pub(super) async fn digest(

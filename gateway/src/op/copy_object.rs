@@ -5,7 +5,7 @@ use s3::{Code, Head};
 use storage::{Metadata, NewObject, Object, Store, Target};
 
 use super::answer::{is_checksum, set_source_version, set_written_version};
-use super::copy;
+use super::copy::{self, Copied};
 use super::put_object::remember_checksum;
 use crate::error::Result;
 use crate::stage::{Cleared, Reply};
@@ -37,29 +37,35 @@ pub(crate) async fn run(request: Cleared, store: &dyn Store) -> Result<Reply> {
     let bucket = request.bucket()?;
     // What is known of the bytes already need not be computed again.
     let algorithm = algorithm.filter(|asked| !copy::is_known(*asked, &metadata));
-    let (staged, checksum) = match store.share(source, bucket).await? {
-        Some(staged) => match algorithm {
-            Some(asked) => (staged, Some(copy::digest(store, source, asked).await?)),
-            None => (staged, None),
+    let copied = match store.share(source, bucket).await? {
+        Some(staged) => Copied {
+            staged,
+            etag: source.etag.clone(),
+            checksum: match algorithm {
+                Some(asked) => Some(copy::digest(store, source, asked).await?),
+                None => None,
+            },
         },
+        // Without its parts nothing of the object is made from those of parts.
         None => {
+            let algorithm = algorithm.or_else(|| copy::of_parts(&metadata));
             let (all, place) = (0..source.size, Target::Object(request.key()?));
-            let copied = copy::transfer(store, source, all, bucket, place, algorithm).await?;
-            (copied.staged, copied.checksum)
+            copy::transfer(store, source, all, bucket, place, algorithm).await?
         }
     };
     let mut object = NewObject {
         key: request.key()?.clone(),
         owner: request.owner(),
-        etag: source.etag.clone(),
+        etag: copied.etag,
         metadata,
         documents: request.object_documents(),
     };
-    if checksum.is_some() {
+    if copied.checksum.is_some() {
         object.metadata.retain(|name, _| !is_checksum(name));
-        remember_checksum(&mut object.metadata, checksum.as_ref());
+        remember_checksum(&mut object.metadata, copied.checksum.as_ref());
     }
-    let stored = store.put(bucket, object, staged, precondition).await?;
+    let put = store.put(bucket, object, copied.staged, precondition);
+    let stored = put.await?;
 
     let mut reply = Reply::xml(s3::xml::copy_object_result(&stored));
     set_written_version(&mut reply.headers, stored.version);

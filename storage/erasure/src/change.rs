@@ -48,6 +48,7 @@ pub(crate) enum Change {
         bucket: Within,
         object: NewObject,
         size: u64,
+        parts: Vec<Part>,
         data: Data,
         precondition: Precondition,
     },
@@ -243,6 +244,7 @@ pub(crate) fn decide(
             bucket,
             object,
             size,
+            parts,
             data,
             precondition,
         } => {
@@ -250,7 +252,7 @@ pub(crate) fn decide(
             view.check(&bucket.name, &object.key, None, &precondition)?;
             view.check_quota(&bucket, size, view.replaced(&bucket, &object.key)?)?;
             let location = located(set, &bucket)?;
-            let object = stored(&bucket, object, size, Vec::new(), location, clock)?;
+            let object = stored(&bucket, object, size, parts, location, clock)?;
             (version_of(bucket.name, Version::Object(object)), Some(data))
         }
         Change::Delete {

@@ -438,7 +438,7 @@ impl Store for Engine {
                 reservations: Vec::new(),
             },
         };
-        Ok(Some(Staged::new(object.size, token)))
+        Ok(Some(Staged::shared(object, token)))
     }
 
     async fn put(
@@ -448,11 +448,12 @@ impl Store for Engine {
         data: Staged,
         precondition: Precondition,
     ) -> Result<Arc<Object>> {
-        let size = data.length;
+        let (size, parts) = (data.length, data.parts.clone());
         let change = Change::Put {
             bucket: bucket.into(),
             object,
             size,
+            parts,
             data: self.unpack(data, bucket)?,
             precondition,
         };

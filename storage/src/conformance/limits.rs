@@ -1,6 +1,8 @@
 //! What a bucket was made with: its geometry, and how much it may hold. And what
 //! moving bytes costs.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 
 use super::{Tester, bucket_name, key, new_bucket, new_object, new_upload, part_number, pattern};
@@ -162,9 +164,9 @@ pub(super) async fn what_is_shared_or_completed_moves_no_bytes(t: Tester) -> Res
             .await?;
         for source in [&whole, &parts] {
             for target in [&*own, &*alike] {
-                t.copy(source, target)
-                    .await?
-                    .expect("the geometry is the same");
+                let copy = t.copy(source, target).await?;
+                let copy = copy.expect("the geometry is the same");
+                assert_eq!(copy.parts, source.parts, "{size} bytes, shared");
             }
             assert_eq!(
                 t.copy(source, &alone).await?.is_some(),
@@ -187,13 +189,14 @@ pub(super) async fn what_is_shared_or_completed_moves_no_bytes(t: Tester) -> Res
 }
 
 impl Tester {
-    async fn copy(&self, source: &Object, target: &Bucket) -> Result<Option<()>> {
+    async fn copy(&self, source: &Object, target: &Bucket) -> Result<Option<Arc<Object>>> {
         let Some(shared) = self.0.share(source, target).await? else {
             return Ok(None);
         };
         let new = new_object("copy", "copied");
-        self.0.put(target, new, shared, Precondition::None).await?;
-        Ok(Some(()))
+        let put = self.0.put(target, new, shared, Precondition::None).await?;
+        // As it is kept, not as it was answered.
+        Ok(Some(self.0.object(target, &put.key, None).await?))
     }
 }
 

@@ -329,6 +329,75 @@ fn each_template_has_its_margin_on_the_same_drives() {
 }
 
 #[test]
+fn a_copy_of_parts_is_one_of_parts_only_where_its_bytes_are_shared() {
+    let server = start(
+        "mode: create-delete, default_template: standard, templates: [{name: standard}, \
+         {name: mirror, geometry: {data: 1, parity: 1}}]",
+    );
+    for template in ["standard", "mirror"] {
+        create(&server, &format!("in-{template}"), &configuration(template)).expect(200);
+    }
+    let send = |request: Request| server.send(&request.signed(&ROOT));
+    let begin = Request::post("/in-standard/key?uploads", "");
+    let begun = send(begin.header("x-amz-checksum-algorithm", "CRC32")).expect(200);
+    let upload = format!(
+        "/in-standard/key?uploadId={}",
+        begun.element("UploadId").expect("an id")
+    );
+    let large = vec![7; 5 * 1024 * 1024];
+    let mut list = String::new();
+    for (number, body) in [(1, &large[..]), (2, b"end")] {
+        let put = send(Request::put(&format!("{upload}&partNumber={number}"), body)).expect(200);
+        let etag = put.header("etag").expect("an etag");
+        list += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+    }
+    let list = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
+    let made = send(Request::post(&upload, list)).expect(200);
+    let whole = [&large[..], b"end"].concat();
+
+    for (bucket, etag, kind, sum, end) in [
+        (
+            "in-standard",
+            made.element("ETag").expect("an etag").to_owned(),
+            "COMPOSITE",
+            made.element("ChecksumCRC32")
+                .expect("a checksum")
+                .to_owned(),
+            Some(("end", "2")),
+        ),
+        (
+            "in-mirror",
+            format!("&quot;{}&quot;", sluice_tests::md5_hex(&whole)),
+            "FULL_OBJECT",
+            sluice_tests::crc32(&whole),
+            None,
+        ),
+    ] {
+        let path = format!("/{bucket}/copy");
+        let copy = Request::put(&path, "").header("x-amz-copy-source", "in-standard/key");
+        send(copy)
+            .expect(200)
+            .expect_element("ETag", &etag)
+            .expect_element("ChecksumCRC32", &sum)
+            .expect_element("ChecksumType", kind);
+        let attributes = Request::get(&format!("{path}?attributes"));
+        let attributes = attributes.header("x-amz-object-attributes", "ObjectParts");
+        let attributes = send(attributes).expect(200);
+        let part = send(Request::get(&format!("{path}?partNumber=2")));
+        let Some((content, count)) = end else {
+            assert_eq!(attributes.element("PartsCount"), None, "{attributes:?}");
+            part.refused(416, "InvalidPartNumber");
+            continue;
+        };
+        attributes.expect_element("PartsCount", count);
+        let part = part
+            .expect(206)
+            .expect_header("x-amz-mp-parts-count", count);
+        assert_eq!(part.text(), content);
+    }
+}
+
+#[test]
 fn a_template_that_the_drives_cannot_hold_says_so() {
     let server = start(
         "mode: create, default_template: wide, templates: [{name: wide, geometry: {data: 8, parity: 4}}]",
