@@ -133,6 +133,9 @@ pub(crate) struct Access {
     /// The object where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) object: Option<Thing>,
+    /// Who began the upload that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) initiator: Option<String>,
 }
 
 /// One use of a plugin.

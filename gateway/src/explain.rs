@@ -295,6 +295,7 @@ impl Play<'_> {
                 bucket,
                 object,
                 marker: None,
+                initiator: None,
                 source: None,
                 source_bucket: None,
             });

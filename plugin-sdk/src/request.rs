@@ -53,6 +53,12 @@ impl Request {
         request::headers()
     }
 
+    /// The names of all that counts as a [`header`](Self::header), sent as such or
+    /// not, in lower case, each once.
+    pub fn header_names(&self) -> Vec<String> {
+        request::header_names()
+    }
+
     /// The bucket that the request addresses.
     pub fn bucket(&self) -> Option<String> {
         request::bucket()
@@ -145,6 +151,12 @@ impl Access {
     /// The account that owns the object, where the object exists.
     pub fn object_owner(&self) -> Option<String> {
         access::object_owner()
+    }
+
+    /// The account that began the upload, where the access is to list its parts or to
+    /// give it up, and the upload exists.
+    pub fn upload_initiator(&self) -> Option<String> {
+        access::upload_initiator()
     }
 
     /// The name of the template that the bucket was made by, if it was by any.

@@ -86,6 +86,8 @@ pub struct Request {
     pub bucket_owner: Option<String>,
     /// The account that owns the object; there is no object without one.
     pub object_owner: Option<String>,
+    /// The account that began the upload whose parts are listed or given up.
+    pub upload_initiator: Option<String>,
     /// The template that the bucket was made by.
     pub bucket_template: Option<String>,
     /// The provisioning code that it was made with.
@@ -206,6 +208,7 @@ impl Request {
             action: Action::GetObject,
             bucket_owner: None,
             object_owner: None,
+            upload_initiator: None,
             bucket_template: None,
             bucket_location: None,
             form: BTreeMap::new(),
@@ -282,6 +285,12 @@ impl Request {
     /// Says who owns the object.
     pub fn object_owner(mut self, id: &str) -> Self {
         self.object_owner = Some(id.to_owned());
+        self
+    }
+
+    /// Says who began the upload.
+    pub fn upload_initiator(mut self, id: &str) -> Self {
+        self.upload_initiator = Some(id.to_owned());
         self
     }
 
@@ -437,6 +446,15 @@ impl Request {
             _ => return None,
         };
         self.form.get(field).cloned()
+    }
+
+    /// The headers that the fields of a form stand for.
+    fn form_headers(&self) -> impl Iterator<Item = &str> {
+        let names = self.form.keys().map(|field| match field.as_str() {
+            "acl" => "x-amz-acl",
+            field => field,
+        });
+        names.filter(|name| self.form_header(name).is_some())
     }
 
     fn query(&self, name: &str) -> Option<String> {

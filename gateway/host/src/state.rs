@@ -44,6 +44,8 @@ pub struct Resource {
     pub object: Option<Arc<Object>>,
     /// The version that the access is about says that the object was deleted.
     pub marker: Option<Marker>,
+    /// Where the parts of an upload are listed, or it is given up: who began it.
+    pub initiator: Option<String>,
     /// Of what a copy writes: the object that it reads.
     pub source: Option<Arc<Object>>,
     /// The bucket that this is in.

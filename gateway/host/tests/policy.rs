@@ -497,6 +497,7 @@ fn each_key_is_matched_by_itself_and_a_response_by_the_request() {
         bucket: Some(guest::bucket("prod-a")),
         object: None,
         marker: None,
+        initiator: None,
         source: None,
         source_bucket: None,
     };
@@ -569,6 +570,7 @@ fn what_is_watched_is_watched_within_other_operations_too() {
                 .map(|name| guest::bucket(name.as_str())),
             object: None,
             marker: None,
+            initiator: None,
             source: None,
             source_bucket: None,
             access,

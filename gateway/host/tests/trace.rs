@@ -263,6 +263,7 @@ fn delete(chain: &Arc<Chain>, request: &Arc<Facts>, keys: usize) -> Run {
             bucket: Some(bucket("prod-a")),
             object: None,
             marker: None,
+            initiator: None,
             source: None,
             source_bucket: None,
         });

@@ -150,6 +150,7 @@ impl Decision {
                 bucket: Some(Arc::clone(&bucket)),
                 object: Some(Arc::clone(&object)),
                 marker: None,
+                initiator: None,
                 source: None,
                 source_bucket: None,
             })

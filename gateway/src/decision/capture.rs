@@ -225,6 +225,7 @@ fn accesses(run: &Run, scene: Option<&Scene>, keeper: &mut Keeper) -> Vec<Access
                 key: access.key.as_ref().map(ToString::to_string),
                 version: access.version.map(|version| version.to_string()),
                 object: keeper.object(resource),
+                initiator: resource.initiator.clone(),
             }
         })
         .collect()

@@ -52,7 +52,9 @@ impl Restored {
                 key: key.transpose().map_err(parsed)?,
                 version: version.transpose().map_err(parsed)?,
             };
-            resource(access_again, access.object.as_ref(), record)
+            let mut restored = resource(access_again, access.object.as_ref(), record)?;
+            restored.initiator.clone_from(&access.initiator);
+            Ok(restored)
         });
         let target = s3::Access {
             action: Action::DeleteObject,
@@ -176,6 +178,7 @@ fn resource(
         bucket: bucket.transpose()?,
         object,
         marker: None,
+        initiator: None,
         source: None,
         source_bucket: None,
     })
@@ -300,6 +303,23 @@ mod tests {
         assert_eq!(placement.template.as_deref(), Some("gold"));
         assert_eq!(placement.location.as_deref(), Some("eu"));
         assert_eq!(restored.creation, None);
+    }
+
+    #[test]
+    fn who_began_an_upload_began_it() {
+        let of_parts = json!({
+            "path": "/photos/key",
+            "query": "uploadId=1",
+            "accesses": [{
+                "action": "ListMultipartUploadParts",
+                "bucket": "photos",
+                "key": "key",
+                "initiator": "bob",
+            }],
+        });
+        let restored = restored("GET", "ListParts", &of_parts);
+        assert_eq!(restored.accesses[0].initiator.as_deref(), Some("bob"));
+        assert_eq!(restored.target.initiator.as_deref(), Some("bob"));
     }
 
     #[test]

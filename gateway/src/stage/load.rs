@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use host::{Chain, Resource};
+use s3::listing::upload_id;
 use s3::{Access, Action, Code, ExpectedOwners, Head, Operation};
 use storage::{Bucket, Error as StoreError, Store};
 
@@ -66,7 +67,9 @@ pub(crate) async fn scene(head: &Head, chain: &Chain, store: &dyn Store) -> Resu
             true => owners.of_source,
             false => owners.of_target,
         };
-        accesses.push(resource(access, owner, head.operation, store).await?);
+        let mut resource = resource(access, owner, head.operation, store).await?;
+        resource.initiator = initiator(&resource, head, store).await?;
+        accesses.push(resource);
     }
     if let Some([read, write]) = head.accesses_to_tags()?
         && let Some(source) = accesses.first()
@@ -105,6 +108,32 @@ pub(crate) async fn scene(head: &Head, chain: &Chain, store: &dyn Store) -> Resu
         accesses: accesses.into(),
         target,
     })
+}
+
+/// Who began the upload that is asked about. Whether the client may learn that there
+/// is none is for the plugins to say.
+async fn initiator(resource: &Resource, head: &Head, store: &dyn Store) -> Result<Option<String>> {
+    let Resource {
+        access:
+            Access {
+                action: Action::AbortMultipartUpload | Action::ListMultipartUploadParts,
+                key: Some(key),
+                ..
+            },
+        bucket: Some(bucket),
+        ..
+    } = resource
+    else {
+        return Ok(None);
+    };
+    let Ok(id) = upload_id(&head.query) else {
+        return Ok(None);
+    };
+    match store.upload(bucket, key, id).await {
+        Ok(upload) => Ok(Some(upload.initiator)),
+        Err(StoreError::UploadMissing) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether the plugin that serves tags keeps anything with an object.
@@ -182,6 +211,7 @@ fn nothing(access: Access, bucket: Option<Arc<Bucket>>) -> Resource {
         bucket,
         object: None,
         marker: None,
+        initiator: None,
         source: None,
         source_bucket: None,
     }

@@ -228,6 +228,7 @@ fn resource(plugin: &str, request: &Request, head: &Head) -> Result<Resource, Un
         }),
         object: object.map(|(key, owner)| kept(key, owner, stored(&documents.object))),
         marker: None,
+        initiator: request.upload_initiator.clone(),
         source: copied.as_ref().map(|copied| {
             let owner = object_owner.clone().unwrap_or_default();
             kept(&copied.key, owner, stored(&documents.source))

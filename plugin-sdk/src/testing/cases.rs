@@ -25,6 +25,7 @@
 //!     action: PutObject                        # for `authorize`
 //!     bucket_owner: alice                      # absent: there is no such bucket
 //!     object_owner: alice                      # absent: there is no such object
+//!     upload_initiator: alice                  # who began the upload that is asked about
 //!     bucket_template: gold                    # what the bucket was made by
 //!     bucket_location: eu-gold                 # its provisioning code
 //!     documents: {bucket: {name: text}, object: {name: text}, source: {name: text}}
@@ -130,6 +131,9 @@ pub struct Case {
     /// Who owns the object.
     #[serde(default)]
     pub object_owner: Option<String>,
+    /// Who began the upload.
+    #[serde(default)]
+    pub upload_initiator: Option<String>,
     /// What the bucket was made by.
     #[serde(default)]
     pub bucket_template: Option<String>,
@@ -572,6 +576,7 @@ impl Case {
         }
         request.bucket_owner.clone_from(&self.bucket_owner);
         request.object_owner.clone_from(&self.object_owner);
+        request.upload_initiator.clone_from(&self.upload_initiator);
         request.bucket_template.clone_from(&self.bucket_template);
         request.bucket_location.clone_from(&self.bucket_location);
         request.form.clone_from(&self.form);

@@ -60,6 +60,15 @@ pub(crate) mod request {
         scene(|scene| scene.request.headers.clone())
     }
 
+    pub(crate) fn header_names() -> Vec<String> {
+        scene(|scene| {
+            let sent = scene.request.headers.iter().map(|(name, _)| name.as_str());
+            let names: std::collections::BTreeSet<&str> =
+                sent.chain(scene.request.form_headers()).collect();
+            names.into_iter().map(str::to_owned).collect()
+        })
+    }
+
     pub(crate) fn bucket() -> Option<String> {
         scene(|scene| scene.request.bucket.clone())
     }
@@ -126,6 +135,10 @@ pub(crate) mod access {
 
     pub(crate) fn object_owner() -> Option<String> {
         scene(|scene| scene.request.object_owner.clone())
+    }
+
+    pub(crate) fn upload_initiator() -> Option<String> {
+        scene(|scene| scene.request.upload_initiator.clone())
     }
 
     pub(crate) fn bucket_template() -> Option<String> {

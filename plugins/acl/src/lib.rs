@@ -118,7 +118,8 @@ impl AclPlugin {
         }
     }
 
-    /// A list of the client comes before the one that the bucket is planned with.
+    /// A list of the client comes before the one that the bucket is planned with,
+    /// which yields to an ownership under which lists mean nothing.
     fn create_bucket(&self, request: &Request) -> Result<(), Denial> {
         let principal = request.principal();
         let subject = Subject {
@@ -126,19 +127,18 @@ impl AclPlugin {
             owner: principal.id(),
             requester: principal.id(),
         };
-        let acl = match Said::in_headers(request, self.dialect())? {
-            Some(said) => Some(said.acl(self.profile, subject)?),
-            None => self.planned(subject)?,
-        };
+        let said = Said::in_headers(request, self.dialect())?;
+        let said = said.map(|said| said.acl(self.profile, subject));
         let asked = Ownership::asked(request)?;
         let ownership = asked.unwrap_or(self.object_ownership);
-        if ownership == Ownership::BucketOwnerEnforced
-            && acl
-                .as_ref()
-                .is_some_and(|acl| !acl.is_of_alone(subject.owner))
-        {
-            return Err(deny(InvalidBucketAclWithObjectOwnership));
-        }
+        let acl = match (ownership, said.transpose()?) {
+            (Ownership::BucketOwnerEnforced, Some(acl)) if !acl.is_of_alone(subject.owner) => {
+                return Err(deny(InvalidBucketAclWithObjectOwnership));
+            }
+            (_, Some(acl)) => Some(acl),
+            (Ownership::BucketOwnerEnforced, None) => None,
+            (_, None) => self.planned(subject)?,
+        };
         if asked.is_some() || ownership != Ownership::ObjectWriter {
             ownership.keep();
         }
@@ -156,7 +156,8 @@ impl AclPlugin {
             .and_then(|canned| self.profile.spell_out(canned, subject))
             .ok_or_else(|| {
                 error!("the bucket is planned with the list `{name}`, which is none of a bucket");
-                internal_error()
+                let message = format!("No bucket is made with the list {name} here");
+                deny(InvalidBucketState).because::<Denial>(message)
             })?;
         Ok(Some(acl))
     }

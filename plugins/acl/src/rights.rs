@@ -19,6 +19,8 @@ enum Need {
     Bucket(Permission),
     /// To own the bucket, or to have this permission.
     BucketOwnerOr(Permission),
+    /// To have begun the upload, to own the bucket, or to have this permission.
+    InitiatorOr(Permission),
     Object(Permission),
     /// To own the bucket, or full control of the object.
     BucketOwnerOrObjectControl,
@@ -38,6 +40,9 @@ pub(crate) fn allow(profile: Profile, request: &Request, access: &Access) -> boo
         Need::BucketOwner => asked.owns_bucket(),
         Need::Bucket(permission) => asked.has_on_bucket(permission),
         Need::BucketOwnerOr(permission) => asked.owns_bucket() || asked.has_on_bucket(permission),
+        Need::InitiatorOr(permission) => {
+            asked.owns_bucket() || asked.has_on_bucket(permission) || asked.began_upload()
+        }
         Need::Object(permission) => asked.has_on_object(permission),
         Need::BucketOwnerOrObjectControl => {
             asked.owns_bucket() || asked.has_on_object(Permission::FullControl)
@@ -59,10 +64,9 @@ fn need(action: Action, request: &Request) -> Need {
         A::GetBucketAcl => Need::Bucket(Permission::ReadAcp),
         A::PutBucketAcl => Need::Bucket(Permission::WriteAcp),
 
-        A::PutObject | A::DeleteObject | A::DeleteObjectVersion | A::AbortMultipartUpload => {
-            Need::Bucket(Permission::Write)
-        }
-        A::ListMultipartUploadParts => Need::BucketOwnerOr(Permission::Read),
+        A::PutObject | A::DeleteObject | A::DeleteObjectVersion => Need::Bucket(Permission::Write),
+        A::AbortMultipartUpload => Need::InitiatorOr(Permission::Write),
+        A::ListMultipartUploadParts => Need::InitiatorOr(Permission::Read),
 
         A::GetObject
         | A::GetObjectVersion
@@ -179,6 +183,10 @@ impl Asked<'_> {
             !lists_are_off()
                 && asking.is_granted(&list, |granted| self.profile.makes_owner(granted))
         })
+    }
+
+    fn began_upload(&self) -> bool {
+        self.account.is_some() && self.account == self.access.upload_initiator().as_deref()
     }
 
     fn has_on_bucket(&self, permission: Permission) -> bool {

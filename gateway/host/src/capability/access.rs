@@ -60,6 +60,11 @@ impl access::Host for State {
         Ok(object.map(|object| object.owner.clone()))
     }
 
+    fn upload_initiator(&mut self) -> Answer<Option<String>> {
+        let (_, resource) = self.resource()?;
+        Ok(resource.and_then(|resource| resource.initiator.clone()))
+    }
+
     fn bucket_template(&mut self) -> Answer<Option<String>> {
         let (_, resource) = self.resource()?;
         let bucket = resource.and_then(|resource| resource.bucket.as_deref());

@@ -66,6 +66,11 @@ impl request::Host for State {
             .collect())
     }
 
+    fn header_names(&mut self) -> Answer<Vec<String>> {
+        let names = self.call()?.facts.head.headers.keys();
+        Ok(names.map(|name| name.as_str().to_owned()).collect())
+    }
+
     fn bucket(&mut self) -> Answer<Option<String>> {
         let target = &self.call()?.facts.head.target;
         Ok(target.bucket().map(|bucket| bucket.as_str().to_owned()))

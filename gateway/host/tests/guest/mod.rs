@@ -613,6 +613,7 @@ pub(crate) fn resource(facts: &Facts) -> Resource {
         bucket,
         object: None,
         marker: None,
+        initiator: None,
         source: None,
         source_bucket: None,
     }

@@ -33,6 +33,9 @@ pub(super) struct Question {
     /// The account that owns the object; without one, there is no such object
     #[arg(long, value_name = "ID")]
     object_owner: Option<String>,
+    /// The account that began the upload whose parts are listed, or that is given up
+    #[arg(long, value_name = "ID")]
+    upload_initiator: Option<String>,
     /// The template that the bucket was made by
     #[arg(long, value_name = "NAME")]
     bucket_template: Option<String>,
@@ -143,7 +146,12 @@ impl Question {
                 .map_err(|error| format!("the settings are not YAML: {error}"))?,
             None => Value::Null,
         };
-        let people = [&self.principal, &self.bucket_owner, &self.object_owner];
+        let people = [
+            &self.principal,
+            &self.bucket_owner,
+            &self.object_owner,
+            &self.upload_initiator,
+        ];
         let mut directory: Vec<Value> = Vec::new();
         for id in people.into_iter().flatten() {
             if !directory.iter().any(|known| known["id"] == *id) {
@@ -163,6 +171,7 @@ impl Question {
             "directory": directory,
             "bucket_owner": self.bucket_owner,
             "object_owner": self.object_owner,
+            "upload_initiator": self.upload_initiator,
             "bucket_template": self.bucket_template,
             "bucket_location": self.bucket_location,
             "creation": {"location_constraint": self.location_constraint},
