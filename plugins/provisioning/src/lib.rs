@@ -13,6 +13,9 @@ use sluice_plugin::setting::Size;
 use sluice_plugin::tags::{self, Tagged};
 use template::Template;
 
+/// A refusal lists no more provisioning codes.
+const CODES_SHOWN_MAX: usize = 8;
+
 /// Who makes and removes buckets, and what they are made like.
 #[derive(Debug, Settings)]
 #[setting(check = Provisioning::check)]
@@ -138,7 +141,20 @@ impl Provisioning {
             && self.regions.iter().any(|region| region == location);
         named
             .or_else(|| self.default().filter(|_| is_filled_in))
-            .ok_or_else(|| deny(InvalidLocationConstraint).with("LocationConstraint", location))
+            .ok_or_else(|| self.unknown(location))
+    }
+
+    /// The refusal of a location, with those that there are.
+    fn unknown(&self, location: &str) -> Denial {
+        let codes = self.templates.iter().take(CODES_SHOWN_MAX);
+        let codes: Vec<_> = codes.map(|known| format!("`{}`", known.code())).collect();
+        let codes = codes.join(", ");
+        deny(InvalidLocationConstraint)
+            .with("LocationConstraint", location)
+            .because(match location {
+                "" => format!("The location is empty. Leave it out, or name one of {codes}."),
+                _ => format!("No template has this location; there are {codes}."),
+            })
     }
 
     fn default(&self) -> Option<&Template> {
