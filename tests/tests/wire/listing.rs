@@ -219,7 +219,11 @@ fn sizes_of_pages_are_bounded() {
         "list-type=2&continuation-token=nonsense",
     )
     .refused(400, "InvalidArgument");
-    list(&server, "list-bounds", "list-type=2&continuation-token=").refused(400, "InvalidArgument");
+    // S3 takes an empty one for the beginning.
+    let whole = list(&server, "list-bounds", "list-type=2").expect(200);
+    let begun = list(&server, "list-bounds", "list-type=2&continuation-token=").expect(200);
+    assert_eq!(begun.elements("Key"), whole.elements("Key"));
+    begun.expect_element("ContinuationToken", "");
 }
 
 #[test]
