@@ -50,14 +50,7 @@ pub(crate) async fn run(
         Err(error) => return Err(error.into()),
     };
 
-    let body = body
-        .collect(
-            &payload,
-            request.stream_key.clone(),
-            request.share(),
-            BODY_LEN_MAX,
-        )
-        .await?;
+    let body = request.collect(body, &payload, BODY_LEN_MAX).await?;
     let named = s3::xml::parse_complete_multipart_upload(&body)?;
     let done = match upload {
         Some(upload) => complete(&request, store, &upload, &named, precondition).await,

@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, stream};
 use host::Run;
 use s3::xml::{DeleteOutcome, DeleteRequest, DeleteTarget, TargetVersion};
-use s3::{Access, Action, Code, Payload};
+use s3::{Access, Action, Code};
 use storage::{Bucket, Deleted, Store, VersionId};
 
 use crate::error::{Error, Result};
@@ -22,19 +22,7 @@ pub(crate) async fn run(
     exchange: &mut Exchange,
     store: &dyn Store,
 ) -> Result<Reply> {
-    let payload = Payload::of_document(&request.head)?;
-    let body = exchange
-        .body
-        .collect(
-            &payload,
-            request.stream_key.clone(),
-            request.share(),
-            BODY_LEN_MAX,
-        )
-        .await?;
-    if body.is_empty() {
-        return Err(Code::MissingRequestBodyError.into());
-    }
+    let body = request.document(&mut exchange.body, BODY_LEN_MAX).await?;
     let DeleteRequest { quiet, targets } = s3::xml::parse_delete(&body)?;
     let bucket = request.bucket()?;
 

@@ -1,7 +1,6 @@
 //! PutBucketVersioning: versioning is enabled or suspended, and never off again.
 
 use http::StatusCode;
-use s3::{Code, Payload};
 use storage::Store;
 
 use crate::body::RequestBody;
@@ -16,18 +15,7 @@ pub(crate) async fn run(
     body: &mut RequestBody,
     store: &dyn Store,
 ) -> Result<Reply> {
-    let payload = Payload::of_document(&request.head)?;
-    let body = body
-        .collect(
-            &payload,
-            request.stream_key.clone(),
-            request.share(),
-            BODY_LEN_MAX,
-        )
-        .await?;
-    if body.is_empty() {
-        return Err(Code::MissingRequestBodyError.into());
-    }
+    let body = request.document(body, BODY_LEN_MAX).await?;
     let versioning = s3::xml::parse_versioning_configuration(&body)?;
     store.set_versioning(request.bucket()?, versioning).await?;
     Ok(Reply::empty(StatusCode::OK))

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use host::{Changes, Ownership, Principal, Resource};
 use http::{HeaderName, HeaderValue, Method, header};
 use s3::time::http_date;
 use s3::{Access, Code, Head, Operation, Payload, StreamKey};
 use storage::{Bucket, BucketName, Documents, Marker, Object, ObjectKey};
 
-use crate::body::Share;
+use crate::body::{RequestBody, Share};
 use crate::error::Result;
 use crate::pipeline::Exchange;
 use crate::stage::{Authorized, creation};
@@ -138,9 +139,27 @@ impl Cleared {
         documents
     }
 
-    /// Whose memory its body is read into.
-    pub(crate) fn share(&self) -> Share {
-        Share::of(&self.principal, self.head.operation)
+    /// Reads the body whole, verified.
+    pub(crate) async fn collect(
+        &self,
+        body: &mut RequestBody,
+        payload: &Payload,
+        len_max: usize,
+    ) -> Result<Bytes> {
+        let share = Share::of(&self.principal, self.head.operation);
+        body.collect(payload, self.stream_key.clone(), share, len_max)
+            .await
+    }
+
+    /// Reads the document without which there is nothing to do, and which comes
+    /// with a digest.
+    pub(crate) async fn document(&self, body: &mut RequestBody, len_max: usize) -> Result<Bytes> {
+        let payload = Payload::of_document(&self.head)?;
+        let document = self.collect(body, &payload, len_max).await?;
+        if document.is_empty() {
+            return Err(Code::MissingRequestBodyError.into());
+        }
+        Ok(document)
     }
 
     pub(crate) fn payload(&self) -> Result<Payload> {

@@ -82,14 +82,8 @@ async fn serve_by_plugin(
         cleared.object()?;
     }
     let body = if let Some(payload) = payload {
-        let body = exchange
-            .body
-            .collect(
-                &payload,
-                cleared.stream_key.clone(),
-                cleared.share(),
-                PLUGIN_BODY_LEN_MAX,
-            )
+        let body = cleared
+            .collect(&mut exchange.body, &payload, PLUGIN_BODY_LEN_MAX)
             .await?;
         if body.is_empty() && cleared.head.operation.needs_document() {
             return Err(Code::MissingRequestBodyError.into());
